@@ -1,0 +1,324 @@
+//! Responses become bytes.
+//!
+//! A response head is written where it will be sent from, field by field, and never exists as a value:
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use evloop_http::codec::date::Date;
+//! use evloop_http::codec::encode::{BodyFraming, ConnectionField, ResponseHead};
+//! use evloop_http::message::StatusCode;
+//!
+//! let mut out = BytesMut::new();
+//! let mut head = ResponseHead::begin(&mut out, StatusCode::OK);
+//! head.header("content-type", b"text/plain")?;
+//! head.finish(BodyFraming::Length(13), ConnectionField::Omit, &Date::at(1_763_798_400));
+//! out.extend_from_slice(b"Hello, World!");
+//!
+//! let expected = "HTTP/1.1 200 OK\r\n\
+//!     content-type: text/plain\r\n\
+//!     content-length: 13\r\n\
+//!     date: Sat, 22 Nov 2025 08:00:00 GMT\r\n\
+//!     \r\n\
+//!     Hello, World!";
+//! assert_eq!(out, expected);
+//! # Ok::<(), evloop_http::error::Error>(())
+//! ```
+//!
+//! The application names what it wants to say; framing, connection and date are the server's, so that a response cannot
+//! contradict what is done with the socket. The status line says HTTP/1.1 to every client, also one that speaks 1.0 (RFC
+//! 9110 section 6.2): what such a client cannot read, chunks, is left out by the caller.
+
+use bytes::BytesMut;
+
+use super::date::Date;
+use super::{byte_table, gather, is_text, is_token};
+use crate::error::{Error, Kind};
+use crate::message::StatusCode;
+
+/// The interim answer a client waits for that has sent `Expect: 100-continue`.
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// Room made at once for a head: status line, a handful of fields, and what the server adds.
+const HEAD_BYTES_USUAL: usize = 256;
+
+/// How the client finds the end of the response's body (RFC 9112 section 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFraming {
+    /// After so many bytes; also for HEAD, where they do not follow.
+    Length(u64),
+    /// After the chunk written by [`last_chunk`].
+    Chunked,
+    /// Where the connection ends; [`ConnectionField::Close`] belongs to it.
+    Close,
+    /// There is no body and no field that says so: for answers that end with their head.
+    None,
+}
+
+/// What a response says about the connection (RFC 9112 section 9.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionField {
+    /// Nothing: the version's default holds.
+    Omit,
+    /// It ends after this response.
+    Close,
+    /// It stays, which only an HTTP/1.0 client needs to be told.
+    KeepAlive,
+}
+
+/// A response head being written.
+///
+/// A head that is dropped before [`finish`](ResponseHead::finish) is taken back: half a head is never left in the output.
+#[derive(Debug)]
+#[must_use = "a head that is not finished is taken back"]
+pub struct ResponseHead<'a> {
+    out: &'a mut BytesMut,
+    /// Where the head begins in `out`, which may hold earlier responses.
+    start: usize,
+    status: StatusCode,
+    finished: bool,
+}
+
+impl<'a> ResponseHead<'a> {
+    /// Begins a head at the end of `out`.
+    #[inline]
+    pub fn begin(out: &'a mut BytesMut, status: StatusCode) -> ResponseHead<'a> {
+        out.reserve(HEAD_BYTES_USUAL);
+        let start = out.len();
+        if status == StatusCode::OK {
+            // Of a known length, so the copy is two stores.
+            out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+        } else {
+            status_line(out, status);
+        }
+        ResponseHead {
+            out,
+            start,
+            status,
+            finished: false,
+        }
+    }
+
+    /// Adds a field; the name is written in lower case.
+    ///
+    /// # Errors
+    ///
+    /// If the name is no token or is the server's (`connection`, `content-length`, `date`, `transfer-encoding`), or the
+    /// value has a control character in it: CR and LF would begin a field, or a response, of someone else's making (RFC 9110
+    /// section 5.5). Nothing is then written.
+    #[inline]
+    pub fn header(&mut self, name: &str, value: &[u8]) -> Result<(), Error> {
+        let name = name.as_bytes();
+        let seen = gather(&NAME, name);
+        if seen & NOT_TOKEN != 0 || name.is_empty() {
+            return Err(Error::new(Kind::ResponseName));
+        }
+        if gather(&NOT_VALUE, value) != 0 {
+            return Err(Error::new(Kind::ResponseValue));
+        }
+        if is_reserved(name) {
+            return Err(Error::new(Kind::ResponseReserved));
+        }
+        let name_start = self.out.len();
+        self.out.extend_from_slice(name);
+        if seen & CAPITAL != 0 {
+            self.out[name_start..].make_ascii_lowercase();
+        }
+        self.out.extend_from_slice(b": ");
+        self.out.extend_from_slice(value);
+        self.out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// Adds a field that was checked beforehand.
+    #[inline]
+    pub fn line(&mut self, line: FieldLine) {
+        self.out.extend_from_slice(line.text.as_bytes());
+    }
+
+    /// Writes the server's fields and ends the head.
+    ///
+    /// Interim answers and 204 get no framing whatever is asked for, because they may not have any (RFC 9110 section
+    /// 8.6, RFC 9112 section 6.1); a 304 may tell the length it would have had.
+    #[inline]
+    pub fn finish(mut self, body: BodyFraming, connection: ConnectionField, date: &Date) {
+        match body {
+            BodyFraming::Close | BodyFraming::None => {}
+            _ if self.status.is_informational() || self.status == StatusCode::NO_CONTENT => {}
+            BodyFraming::Length(length) => {
+                let mut digits = itoa::Buffer::new();
+                self.out.extend_from_slice(b"content-length: ");
+                self.out.extend_from_slice(digits.format(length).as_bytes());
+                self.out.extend_from_slice(b"\r\n");
+            }
+            BodyFraming::Chunked => self.out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        }
+        match connection {
+            ConnectionField::Omit => {}
+            ConnectionField::Close => self.out.extend_from_slice(b"connection: close\r\n"),
+            ConnectionField::KeepAlive => self.out.extend_from_slice(b"connection: keep-alive\r\n"),
+        }
+        self.out.extend_from_slice(date.tail());
+        self.finished = true;
+    }
+}
+
+impl Drop for ResponseHead<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.finished {
+            self.out.truncate(self.start);
+        }
+    }
+}
+
+/// A field line that is known, and checked, before there is a response to put it in.
+///
+/// Checking `content-type: text/plain` each time costs more than writing it.
+///
+/// # Examples
+///
+/// ```
+/// use bytes::BytesMut;
+/// use evloop_http::codec::encode::{FieldLine, ResponseHead};
+/// use evloop_http::message::StatusCode;
+///
+/// const NO_STORE: FieldLine = FieldLine::new("cache-control: no-store\r\n");
+///
+/// let mut out = BytesMut::new();
+/// let mut head = ResponseHead::begin(&mut out, StatusCode::OK);
+/// head.line(NO_STORE);
+/// # drop(head);
+/// ```
+///
+/// What is no field line does not compile:
+///
+/// ```compile_fail
+/// # use evloop_http::codec::encode::FieldLine;
+/// const TWO_LINES: FieldLine = FieldLine::new("a: b\r\nc: d\r\n");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldLine {
+    /// Invariant: a name that is not reserved, in small letters; a colon and a space; a value; CR LF.
+    text: &'static str,
+}
+
+impl FieldLine {
+    /// `content-type: text/plain; charset=utf-8`
+    pub const TEXT_PLAIN: FieldLine = FieldLine::new("content-type: text/plain; charset=utf-8\r\n");
+    /// `content-type: text/html; charset=utf-8`
+    pub const TEXT_HTML: FieldLine = FieldLine::new("content-type: text/html; charset=utf-8\r\n");
+    /// `content-type: application/json`
+    pub const JSON: FieldLine = FieldLine::new("content-type: application/json\r\n");
+    /// `content-type: application/octet-stream`
+    pub const OCTET_STREAM: FieldLine = FieldLine::new("content-type: application/octet-stream\r\n");
+
+    /// Takes a line of the form `name: value` and its CR LF. In a constant, this is checked while compiling.
+    ///
+    /// # Panics
+    ///
+    /// If it has another form, a capital in its name, a control character in its value, or a name that is the server's.
+    pub const fn new(text: &'static str) -> FieldLine {
+        let bytes = text.as_bytes();
+        let mut colon = 0;
+        while colon < bytes.len() && NAME[bytes[colon] as usize] == 0 {
+            colon += 1;
+        }
+        assert!(colon > 0, "a field line begins with a token in small letters");
+        assert!(!is_reserved(bytes.split_at(colon).0), "the field is the server's to write");
+        let Some((b": ", value)) = bytes.split_at(colon).1.split_at_checked(2) else {
+            panic!("a colon and a space follow the name");
+        };
+        let Some((value, b"\r\n")) = value.split_last_chunk::<2>() else {
+            panic!("a field line ends with cr lf");
+        };
+        let mut at = 0;
+        while at < value.len() {
+            assert!(is_text(value[at]), "a value has no control characters");
+            at += 1;
+        }
+        FieldLine { text }
+    }
+}
+
+#[inline(never)]
+fn status_line(out: &mut BytesMut, status: StatusCode) {
+    if let Some(line) = status.line() {
+        out.extend_from_slice(line.as_bytes());
+        return;
+    }
+    // The phrase may be empty, the space before it may not be left out (RFC 9112 section 4).
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(itoa::Buffer::new().format(status.as_u16()).as_bytes());
+    out.extend_from_slice(b" \r\n");
+}
+
+/// Set for a byte that no name has.
+const NOT_TOKEN: u8 = 1;
+/// Set for a capital.
+const CAPITAL: u8 = 2;
+
+static NAME: [u8; 256] = byte_table!(|byte| match byte {
+    b'A'..=b'Z' => CAPITAL,
+    _ if is_token(byte) => 0,
+    _ => NOT_TOKEN,
+});
+
+/// Set for a byte that no value has.
+static NOT_VALUE: [u8; 256] = byte_table!(|byte| !is_text(byte) as u8);
+
+/// Whether only the server writes this field.
+#[inline]
+const fn is_reserved(name: &[u8]) -> bool {
+    let reserved: &[u8] = match name.len() {
+        4 => b"date",
+        10 => b"connection",
+        14 => b"content-length",
+        17 => b"transfer-encoding",
+        _ => return false,
+    };
+    name.eq_ignore_ascii_case(reserved)
+}
+
+/// Writes what comes before the data of a chunk: its size, in hexadecimal digits, and the line's end.
+///
+/// # Panics
+///
+/// If the size is zero: that would end the body, which is [`last_chunk`]'s to do.
+///
+/// # Examples
+///
+/// ```
+/// use bytes::BytesMut;
+/// use evloop_http::codec::encode;
+///
+/// let mut out = BytesMut::new();
+/// encode::chunk_head(&mut out, 26);
+/// out.extend_from_slice(b"abcdefghijklmnopqrstuvwxyz");
+/// encode::chunk_end(&mut out);
+/// encode::last_chunk(&mut out);
+/// assert_eq!(out, "1a\r\nabcdefghijklmnopqrstuvwxyz\r\n0\r\n\r\n");
+/// ```
+pub fn chunk_head(out: &mut BytesMut, size: usize) {
+    assert!(size > 0, "an empty chunk ends the body");
+    // Two digits a byte, then the line end; filled from the back.
+    let mut line = [0; size_of::<usize>() * 2 + 2];
+    let mut start = line.len() - 2;
+    line[start..].copy_from_slice(b"\r\n");
+    let mut rest = size;
+    while rest > 0 {
+        start -= 1;
+        line[start] = b"0123456789abcdef"[rest & 15];
+        rest >>= 4;
+    }
+    out.extend_from_slice(&line[start..]);
+}
+
+/// Writes what comes after the data of a chunk.
+pub fn chunk_end(out: &mut BytesMut) {
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the empty chunk that ends a body, without trailers.
+pub fn last_chunk(out: &mut BytesMut) {
+    out.extend_from_slice(b"0\r\n\r\n");
+}

@@ -1,0 +1,214 @@
+//! The head of a request, kept from one request to the next.
+
+use std::fmt;
+
+use super::{FieldRange, Headers, Method};
+
+/// The protocol version a request speaks. Others are refused with 505.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Version {
+    /// `HTTP/1.0`: no chunked bodies, and a connection that closes unless asked to stay.
+    Http10,
+    /// `HTTP/1.1`
+    #[default]
+    Http11,
+}
+
+impl Version {
+    /// `HTTP/1.0` or `HTTP/1.1`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Version::Http10 => "HTTP/1.0",
+            Version::Http11 => "HTTP/1.1",
+        }
+    }
+}
+
+/// A request line, as places in the text it is part of.
+///
+/// Invariant: method and target are visible ASCII, and each start is at most its end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct RequestLine {
+    pub(crate) method: Method,
+    pub(crate) version: Version,
+    /// The method lies before it, and a space between them.
+    pub(crate) target_start: usize,
+    pub(crate) target_end: usize,
+    pub(crate) path_start: usize,
+    pub(crate) path_end: usize,
+    /// Just after the `?`; zero when there is none. A query runs to the target's end.
+    pub(crate) query_start: usize,
+}
+
+/// The head of a request: method, target, version and field lines.
+///
+/// A head is meant to be used again: [`codec::head::parse`](crate::codec::head::parse) fills it, `clear` empties it,
+/// and after the first few requests neither allocates. It is empty after [`RequestHead::default`].
+///
+/// # Examples
+///
+/// ```
+/// use evloop_http::codec::head;
+/// use evloop_http::limits::Limits;
+/// use evloop_http::message::{Method, RequestHead, Version};
+///
+/// let mut head = RequestHead::default();
+/// let input = b"GET /search?q=loop HTTP/1.1\r\nHost: localhost:8000\r\n\r\n";
+/// let parsed = head::parse(input, &Limits::default(), &mut head)?.expect("the head is whole");
+///
+/// assert_eq!(parsed.consumed, input.len());
+/// assert_eq!(head.method(), Method::Get);
+/// assert_eq!(head.target(), "/search?q=loop");
+/// assert_eq!(head.path(), "/search");
+/// assert_eq!(head.query(), Some("q=loop"));
+/// assert_eq!(head.version(), Version::Http11);
+/// assert_eq!(head.headers().get_str("host"), Some("localhost:8000"));
+/// # Ok::<(), evloop_http::error::Error>(())
+/// ```
+#[derive(Default)]
+pub struct RequestHead {
+    /// The head as it came, and after it the path that an empty one stands for.
+    text: Vec<u8>,
+    /// Invariant: its places lie in `text`.
+    line: RequestLine,
+    /// Invariant: every range lies in `text`, and every name is a token.
+    fields: Vec<FieldRange>,
+    /// How much of the input an earlier call of the parser has seen, when that was not a whole head.
+    pub(crate) seen_bytes: usize,
+    /// How many fields the last head had that was parsed into this one; `clear` leaves it.
+    pub(crate) field_count_last: usize,
+}
+
+impl RequestHead {
+    /// The method, as a number to match on.
+    #[inline]
+    pub fn method(&self) -> Method {
+        self.line.method
+    }
+
+    /// The method's text, also when it has no name in [`Method`].
+    #[inline]
+    pub fn method_str(&self) -> &str {
+        match self.line.method.as_str() {
+            Some(text) => text,
+            None => ascii(&self.text[..self.line.target_start - 1]),
+        }
+    }
+
+    /// The request target, as the client wrote it (RFC 9112 section 3.2).
+    pub fn target(&self) -> &str {
+        ascii(self.target_bytes())
+    }
+
+    /// The same as bytes, for those who only compare or pass them on: making them text looks at each once more.
+    #[inline]
+    pub fn target_bytes(&self) -> &[u8] {
+        &self.text[self.line.target_start..self.line.target_end]
+    }
+
+    /// The path of the target, not decoded: what a router looks at.
+    ///
+    /// It starts with `/`, also when the target is a whole URI (absolute-form), whose empty path stands for `/`
+    /// (RFC 9110 section 4.2.3). It is `*` when an `OPTIONS` asks about the server itself, and empty for `CONNECT`, whose
+    /// target is an authority.
+    pub fn path(&self) -> &str {
+        ascii(self.path_bytes())
+    }
+
+    /// The same as bytes.
+    #[inline]
+    pub fn path_bytes(&self) -> &[u8] {
+        &self.text[self.line.path_start..self.line.path_end]
+    }
+
+    /// What follows the first `?` of the target, not decoded; `Some("")` when nothing does.
+    pub fn query(&self) -> Option<&str> {
+        match self.line.query_start {
+            0 => None,
+            start => Some(ascii(&self.text[start..self.line.target_end])),
+        }
+    }
+
+    /// The host, and the port if one is given, that the request is meant for (RFC 9110 section 7.2).
+    ///
+    /// What the target says counts, and Host only if the target says nothing (RFC 9112 section 3.2.2). Empty when neither
+    /// does, which HTTP/1.0 allows.
+    pub fn authority(&self) -> &str {
+        let target = self.target();
+        if target.is_empty() || target.starts_with('/') || target == "*" {
+            return self.headers().get_str("host").unwrap_or_default();
+        }
+        let rest = target.split_once("://").map_or(target, |(_scheme, rest)| rest);
+        rest.split(['/', '?']).next().unwrap_or_default()
+    }
+
+    /// The version the client speaks.
+    #[inline]
+    pub fn version(&self) -> Version {
+        self.line.version
+    }
+
+    /// The field lines.
+    #[inline]
+    pub fn headers(&self) -> Headers<'_> {
+        Headers::new(&self.text, &self.fields)
+    }
+
+    /// Empties the head and keeps its memory.
+    ///
+    /// A head that a parser has begun must be cleared before it meets the bytes of another connection.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.fields.clear();
+        self.line = RequestLine::default();
+        self.seen_bytes = 0;
+    }
+
+    /// Empties the head and frees what an unusually large one has taken, so that a pool of heads stays small.
+    pub fn shrink_to(&mut self, bytes_max: usize) {
+        self.clear();
+        self.text.shrink_to(bytes_max);
+        self.fields.shrink_to(bytes_max / size_of::<FieldRange>());
+    }
+
+    /// Takes over the text of a whole head and its request line; the fields follow.
+    #[inline]
+    pub(crate) fn begin(&mut self, text: &[u8], line: RequestLine) {
+        self.text.clear();
+        self.text.extend_from_slice(text);
+        self.fields.clear();
+        self.line = line;
+        self.seen_bytes = 0;
+    }
+
+    /// Adds a field, whose name is a token.
+    #[inline]
+    pub(crate) fn push_field(&mut self, field: FieldRange) {
+        debug_assert!(field.value_end as usize <= self.text.len());
+        self.fields.push(field);
+    }
+
+    /// Lets another path stand for the empty one of the target.
+    pub(crate) fn imply_path(&mut self, path: &str) {
+        debug_assert_eq!(self.line.path_start, self.line.path_end);
+        self.line.path_start = self.text.len();
+        self.text.extend_from_slice(path.as_bytes());
+        self.line.path_end = self.text.len();
+    }
+}
+
+/// Text of the request line, by the invariant of [`RequestLine`].
+fn ascii(text: &[u8]) -> &str {
+    str::from_utf8(text).expect("a request line is visible ASCII")
+}
+
+impl fmt::Debug for RequestHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestHead")
+            .field("method", &self.method_str())
+            .field("target", &self.target())
+            .field("version", &self.version().as_str())
+            .field("headers", &self.headers())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,164 @@
+//! The loop's time: read once a turn, counted in ticks, and moved by hand in tests.
+//!
+//! A tick is a millisecond since the clock was made. Rounding has one rule on each side, and together they make a timer
+//! late by less than a tick and never early: a deadline is rounded *up* to its tick, the time that has passed is rounded
+//! *down*.
+//!
+//! Two readings are told apart. [`now`](Clock::now) is the turn's: cheap, and the same for all that happens in the turn.
+//! [`fresh`](Clock::fresh) asks the system, for a deadline must be reckoned from the moment it is set, and after long
+//! work the turn's time is stale.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// Milliseconds since the loop's clock was made.
+pub type Tick = u64;
+
+const NANOS_PER_TICK: u32 = 1_000_000;
+const TICKS_PER_SECOND: u64 = 1_000;
+
+/// The system's monotonic clock, or one that only moves when it is told to.
+#[derive(Debug)]
+pub struct Clock {
+    origin: Instant,
+    now: Cell<Duration>,
+    manual: Option<Cell<Duration>>,
+}
+
+impl Clock {
+    /// A clock that follows the system's (`CLOCK_MONOTONIC`).
+    #[must_use]
+    pub fn system() -> Clock {
+        Clock { origin: Instant::now(), now: Cell::default(), manual: None }
+    }
+
+    /// A clock that stands still until [`advance`](Clock::advance).
+    #[must_use]
+    pub fn manual() -> Clock {
+        Clock { manual: Some(Cell::default()), ..Clock::system() }
+    }
+
+    /// Whether it moves by hand.
+    #[must_use]
+    pub fn is_manual(&self) -> bool {
+        self.manual.is_some()
+    }
+
+    /// The time as of this turn.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.origin + self.now.get()
+    }
+
+    /// The time as of this moment.
+    #[must_use]
+    pub fn fresh(&self) -> Instant {
+        self.origin + self.fresh_since_origin()
+    }
+
+    /// Takes a reading for the turn. A reading that lies behind the last one is ignored, so the turn's time never goes
+    /// back.
+    pub fn refresh(&self) {
+        self.now.set(self.now.get().max(self.fresh_since_origin()));
+    }
+
+    /// Moves a manual clock forward, for [`fresh`](Clock::fresh) at once and for the turn's time at its next reading.
+    ///
+    /// # Panics
+    /// When the clock is the system's.
+    pub fn advance(&self, by: Duration) {
+        let manual = self.manual.as_ref().expect("only a manual clock is moved by hand");
+        manual.set(manual.get().saturating_add(by));
+    }
+
+    /// The last tick that has passed as of this turn.
+    #[must_use]
+    pub fn tick(&self) -> Tick {
+        floor(self.now.get())
+    }
+
+    /// The first tick that is not before this moment plus `delay`; `Tick::MAX` when that is beyond all counting.
+    #[must_use]
+    pub fn tick_after(&self, delay: Duration) -> Tick {
+        ceil(self.fresh_since_origin().saturating_add(delay))
+    }
+
+    /// The first tick that is not before `deadline`; zero for what lies before the clock was made.
+    #[must_use]
+    pub fn tick_at(&self, deadline: Instant) -> Tick {
+        ceil(deadline.saturating_duration_since(self.origin))
+    }
+
+    /// The moment at which `tick` has passed; far in the future, for ticks no `Instant` can hold.
+    #[must_use]
+    pub fn instant_of(&self, tick: Tick) -> Instant {
+        let century = Duration::from_secs(100 * 365 * 86_400);
+        self.origin.checked_add(Duration::from_millis(tick)).unwrap_or_else(|| self.origin + century)
+    }
+
+    /// How long from this moment until `tick` has passed: zero if it has.
+    #[must_use]
+    pub fn until(&self, tick: Tick) -> Duration {
+        Duration::from_millis(tick).saturating_sub(self.fresh_since_origin())
+    }
+
+    fn fresh_since_origin(&self) -> Duration {
+        match &self.manual {
+            None => Instant::now().saturating_duration_since(self.origin),
+            Some(manual) => manual.get(),
+        }
+    }
+}
+
+fn floor(time: Duration) -> Tick {
+    time.as_secs().saturating_mul(TICKS_PER_SECOND).saturating_add(u64::from(time.subsec_nanos() / NANOS_PER_TICK))
+}
+
+fn ceil(time: Duration) -> Tick {
+    let part = time.subsec_nanos().div_ceil(NANOS_PER_TICK);
+    time.as_secs().saturating_mul(TICKS_PER_SECOND).saturating_add(u64::from(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NANO: Duration = Duration::from_nanos(1);
+
+    #[test]
+    fn deadlines_round_up_and_readings_round_down() {
+        let clock = Clock::manual();
+        clock.advance(Duration::from_millis(5) + NANO);
+        clock.refresh();
+        assert_eq!(clock.tick(), 5);
+        assert_eq!(clock.tick_after(Duration::ZERO), 6);
+        assert_eq!(clock.tick_at(clock.now()), 6);
+        assert_eq!(clock.tick_at(clock.now() - NANO), 5);
+    }
+
+    #[test]
+    fn far_deadlines_saturate() {
+        let clock = Clock::manual();
+        assert_eq!(clock.tick_after(Duration::MAX), Tick::MAX);
+        assert!(clock.instant_of(Tick::MAX) > clock.now());
+    }
+
+    #[test]
+    fn turn_time_is_stale_until_refreshed() {
+        let clock = Clock::manual();
+        let before = clock.now();
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(clock.now(), before);
+        assert_eq!(clock.fresh(), before + Duration::from_secs(1));
+        clock.refresh();
+        assert_eq!(clock.now(), clock.fresh());
+    }
+
+    #[test]
+    fn until_a_passed_tick_is_zero() {
+        let clock = Clock::manual();
+        clock.advance(Duration::from_micros(1_500));
+        assert_eq!(clock.until(1), Duration::ZERO);
+        assert_eq!(clock.until(2), Duration::from_micros(500));
+    }
+}

@@ -1,0 +1,61 @@
+//! One thread's engines side by side. No engine knows another; who connects them is the turn.
+
+use crate::clock::Clock;
+use crate::pool::Pool;
+use crate::reactor::Reactor;
+use crate::task::Tasks;
+use crate::timer::Timers;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::task::Waker;
+
+/// What a loop is made of.
+///
+/// **Invariant (no foreign code under a borrow).** Wakers are cloned while an engine is borrowed, but they are woken and
+/// dropped only when none is: an engine hands them out, and [`wake_due`](Core::wake_due) or the caller does the rest.
+pub(crate) struct Core {
+    /// Names the loop on its thread; no other loop of the thread has had it.
+    pub(crate) id: u32,
+    pub(crate) clock: Clock,
+    pub(crate) tasks: Rc<Tasks>,
+    pub(crate) timers: RefCell<Timers>,
+    pub(crate) reactor: RefCell<Reactor>,
+    pub(crate) pool: Pool,
+    /// Asked to leave its run after this turn.
+    pub(crate) stop: Cell<bool>,
+    /// Memory for the wakers that a phase hands out.
+    due: Cell<Vec<Waker>>,
+}
+
+impl Core {
+    pub(crate) fn new(id: u32, clock: Clock, tasks: Rc<Tasks>, reactor: Reactor, pool: Pool) -> Core {
+        Core {
+            id,
+            clock,
+            tasks,
+            timers: RefCell::default(),
+            reactor: RefCell::new(reactor),
+            pool,
+            stop: Cell::new(false),
+            due: Cell::default(),
+        }
+    }
+
+    /// Lets an engine hand out wakers, and wakes them in that order when it is no longer borrowed.
+    pub(crate) fn wake_due<R>(&self, hand_out: impl FnOnce(&mut Vec<Waker>) -> R) -> R {
+        let mut due = self.due.take();
+        let result = hand_out(&mut due);
+        due.drain(..).for_each(Waker::wake);
+        self.due.set(due);
+        result
+    }
+
+    /// Whether anything keeps the loop alive: something to run, a task, a job, or a timer or source that counts.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.tasks.has_ready()
+            || self.tasks.referenced() > 0
+            || self.timers.borrow().referenced() > 0
+            || self.reactor.borrow().referenced() > 0
+            || self.pool.is_busy()
+    }
+}

@@ -1,0 +1,133 @@
+//! The door for other threads: spawn on the loop, wake it, stop it.
+
+use crate::context;
+use crate::spawn::spawn;
+use crate::sync::oneshot;
+use crate::task::{Door, JoinError};
+use std::fmt;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+/// Reaches a loop from any thread, also after the loop has gone.
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::{Handle, Runtime};
+///
+/// let runtime = Runtime::new()?;
+/// let handle = runtime.enter(Handle::current);
+/// let other = std::thread::spawn(move || {
+///     // The closure travels; the future it makes is born on the loop's thread and need not be `Send`.
+///     let sum = handle.spawn(|| async { 1 + 1 }).wait();
+///     handle.stop();
+///     sum.unwrap()
+/// });
+/// runtime.block_on(async { evloop_runtime::spawn_blocking(move || other.join().unwrap()).await }).unwrap();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Handle {
+    door: Door,
+}
+
+impl Handle {
+    /// The door of this thread's loop.
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
+    #[must_use]
+    #[track_caller]
+    pub fn current() -> Handle {
+        Handle { door: context::with(|core| core.tasks.door()) }
+    }
+
+    /// Has the loop call `make` on its thread, and spawns the future that it makes. The task runs on if what is returned is
+    /// dropped.
+    pub fn spawn<M, F>(&self, make: M) -> RemoteHandle<F::Output>
+    where
+        M: FnOnce() -> F + Send + 'static,
+        F: Future + 'static,
+        F::Output: Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let posted = self.door.post(move || {
+            let task = spawn(async move { make().await }); // a panic of `make` is the task's
+            drop(spawn(async move { drop(sender.send(task.await)) }));
+        });
+        drop(posted); // a closure that comes back drops the sender, and that says it all
+        RemoteHandle { receiver }
+    }
+
+    /// Has the loop's [`run`](crate::Runtime::run) end after its turn, as [`Runtime::stop`](crate::Runtime::stop).
+    pub fn stop(&self) {
+        drop(self.door.post(|| context::with(|core| core.stop.set(true))));
+    }
+
+    /// Has the loop turn once if it sleeps.
+    pub fn wake(&self) {
+        drop(self.door.post(|| ()));
+    }
+
+    /// Whether the loop is still there.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.door.is_open()
+    }
+}
+
+/// A claim on the output of a task on another thread's loop: to be awaited, or waited for.
+///
+/// It gives a [`JoinError`] when the task panicked, or when its loop ended before it.
+///
+/// # Cancel safety
+/// Polling it again after another branch was taken loses nothing.
+#[must_use = "dropping it detaches the task; say so with `drop` if that is meant"]
+pub struct RemoteHandle<T> {
+    receiver: oneshot::Receiver<Result<T, JoinError>>,
+}
+
+impl<T> RemoteHandle<T> {
+    /// Blocks this thread until the task has ended.
+    ///
+    /// # Errors
+    /// When the task panicked, or when its loop ended before it.
+    ///
+    /// # Panics
+    /// When this thread is in a loop, which blocking would hold: await the handle there.
+    pub fn wait(self) -> Result<T, JoinError> {
+        assert!(!context::is_entered(), "this thread is in an event loop: await the handle instead of blocking on it");
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut this = pin!(self);
+        loop {
+            match this.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(output) => return output,
+                Poll::Pending => thread::park(),
+            }
+        }
+    }
+}
+
+impl<T> Future for RemoteHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let received = Pin::new(&mut self.receiver).poll(cx);
+        received.map(|received| received.unwrap_or_else(|_| Err(JoinError::cancelled())))
+    }
+}
+
+impl<T> fmt::Debug for RemoteHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteHandle").finish_non_exhaustive()
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}

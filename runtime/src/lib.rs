@@ -1,0 +1,84 @@
+//! The event loop of evloop: a reactor over epoll, tasks that stay on one thread, a hierarchical timer wheel, and a pool
+//! for what blocks.
+//!
+//! ```
+//! use evloop_runtime::time::sleep;
+//! use std::time::Duration;
+//!
+//! let sum = evloop_runtime::block_on(async {
+//!     let slow = evloop_runtime::spawn(async {
+//!         sleep(Duration::from_millis(2)).await;
+//!         40
+//!     });
+//!     let fast = evloop_runtime::spawn(async { 2 });
+//!     slow.await.unwrap() + fast.await.unwrap()
+//! });
+//! assert_eq!(sum, 42);
+//! ```
+//!
+//! # How to read it
+//!
+//! Start at `turn` in `runtime.rs`: that function is the loop. The modules below stand in the order of their layers, and
+//! each imports only from those before it, so they can be read from top to bottom as well.
+
+// L0, ground
+mod loom;
+
+mod arena;
+mod clock;
+mod trace;
+
+// L1, what needs no loop
+pub mod future;
+pub mod io;
+pub mod sync;
+
+// L2, the engines
+mod pool;
+mod reactor;
+mod task;
+mod timer;
+
+// L3, the loop
+mod core;
+
+mod context;
+
+mod registered;
+
+mod runtime;
+
+mod spawn;
+
+mod handle;
+
+pub mod time;
+
+// L4, the doors
+pub mod net;
+pub mod signal;
+
+pub use handle::{Handle, RemoteHandle};
+pub use runtime::{Builder, Mode, Runtime, block_on, run};
+pub use spawn::{Blocking, TaskBuilder, spawn, spawn_blocking};
+pub use task::{JoinError, JoinHandle};
+
+pub mod engine {
+    //! The parts of the loop, each usable by itself: for study, for measuring, and for fronts other than futures.
+    //!
+    //! No engine knows another, none knows "the current loop", and none calls foreign code while it works: what is to be
+    //! woken is handed to the caller. They may change with any version; the rest of the crate keeps its promises.
+
+    pub use crate::arena::{Arena, Key, Queue};
+    pub use crate::clock::{Clock, Tick};
+    pub use crate::pool::{Job, Pool, PoolLimits, PoolLoad, Refused};
+    pub use crate::reactor::{Reactor, Source};
+    pub use crate::task::{Door, TaskInfo, Tasks};
+    pub use crate::timer::Timers;
+
+    pub mod trace {
+        //! The notes that tasks and leaves leave, and those who read them.
+
+        pub use crate::trace::{Cause, OPERATIONS_PER_POLL, Observer, Phase, Side, Wait, poll_budget, waits_for};
+    }
+}

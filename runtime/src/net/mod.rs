@@ -1,0 +1,39 @@
+//! Sockets: listen, connect, read, write.
+//!
+//! A socket is registered with the loop of its thread once, for both sides, and stays on that thread. Its operations are
+//! tried first and waited for after, so what can be done at once costs one system call.
+
+mod listener;
+mod resolve;
+mod stream;
+
+pub use listener::{Accept, ListenOptions, TcpListener};
+pub use resolve::{ToSocketAddrs, lookup_host};
+pub use stream::{OwnedReadHalf, OwnedWriteHalf, Peek, TcpStream};
+
+use std::{error, fmt, io};
+
+/// What was tried on what, and why it failed.
+#[derive(Debug)]
+struct Failed {
+    action: &'static str,
+    address: String,
+    source: io::Error,
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {} {}: {}", self.action, self.address, self.source)
+    }
+}
+
+impl error::Error for Failed {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// The same kind of error, which tells what was tried on what.
+fn failed(action: &'static str, address: impl fmt::Display) -> impl FnOnce(io::Error) -> io::Error {
+    move |source| io::Error::new(source.kind(), Failed { action, address: address.to_string(), source })
+}

@@ -1,0 +1,283 @@
+//! A TCP connection.
+
+use super::{ToSocketAddrs, failed, lookup_host};
+use crate::io::{AsyncRead, AsyncWrite};
+use crate::registered::Registered;
+use crate::trace::Side;
+use std::fmt::Write as _;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::net::{Shutdown, SocketAddr};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// A TCP connection.
+///
+/// Reading and writing come with [`AsyncRead`] and [`AsyncWrite`], which `&TcpStream` has too: one task may read while
+/// another writes. At one time, one task waits for each side.
+///
+/// # Examples
+/// See [`TcpListener`](super::TcpListener).
+#[derive(Debug)]
+pub struct TcpStream {
+    io: Registered<mio::net::TcpStream>,
+}
+
+impl TcpStream {
+    /// Connects to an address, or to the first address of a name that answers.
+    ///
+    /// # Errors
+    /// When the name cannot be resolved; when no address answers, what each of them said.
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
+    ///
+    /// # Cancel safety
+    /// A connection under way is closed.
+    pub async fn connect(target: impl ToSocketAddrs) -> io::Result<TcpStream> {
+        if let Some(address) = target.literal() {
+            return TcpStream::connect_addr(address).await.map_err(failed("connect to", address));
+        }
+        let text = target.text();
+        let mut kind = io::ErrorKind::NotFound;
+        let mut tried = String::new();
+        for address in lookup_host(target).await? {
+            match TcpStream::connect_addr(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => {
+                    kind = error.kind();
+                    let between = if tried.is_empty() { "" } else { "; " };
+                    write!(tried, "{between}{address}: {error}").expect("text can be appended to text");
+                }
+            }
+        }
+        Err(failed("connect to", text)(io::Error::new(kind, tried)))
+    }
+
+    async fn connect_addr(address: SocketAddr) -> io::Result<TcpStream> {
+        let stream = TcpStream::register(mio::net::TcpStream::connect(address)?)?;
+        poll_fn(|cx| stream.io.poll_io(Side::Write, cx, is_connected)).await?;
+        Ok(stream)
+    }
+
+    /// Takes a connection over from std.
+    ///
+    /// # Errors
+    /// What the system says when it is made non-blocking and registered.
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
+    #[track_caller]
+    pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+        stream.set_nonblocking(true)?;
+        TcpStream::register(mio::net::TcpStream::from_std(stream))
+    }
+
+    /// Gives the connection to std. It stays non-blocking.
+    ///
+    /// # Errors
+    /// What the system says when it is deregistered.
+    pub fn into_std(self) -> io::Result<std::net::TcpStream> {
+        self.io.into_inner().map(Into::into)
+    }
+
+    #[track_caller]
+    pub(super) fn register(stream: mio::net::TcpStream) -> io::Result<TcpStream> {
+        Ok(TcpStream { io: Registered::new(stream)? })
+    }
+
+    /// Reads what is there into `buf` without taking it: the next read sees it again.
+    ///
+    /// # Errors
+    /// What `recv` says.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub fn peek<'a>(&'a self, buf: &'a mut [u8]) -> Peek<'a> {
+        Peek { stream: self, buf }
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    /// What `getsockname` says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.get().local_addr()
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    /// What `getpeername` says, as that the connection is no more.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.io.get().peer_addr()
+    }
+
+    /// Whether small writes are sent at once (`TCP_NODELAY`).
+    ///
+    /// # Errors
+    /// What `getsockopt` says.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.io.get().nodelay()
+    }
+
+    /// Sends small writes at once, or lets them wait for the peer's acknowledgement of earlier ones.
+    ///
+    /// # Errors
+    /// What `setsockopt` says.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.io.get().set_nodelay(nodelay)
+    }
+
+    /// Two halves that can go to two tasks of this loop. Dropping the write half ends that side of the connection.
+    #[must_use]
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        let stream = Rc::new(self);
+        (OwnedReadHalf { stream: Rc::clone(&stream) }, OwnedWriteHalf { stream: Some(stream) })
+    }
+
+    fn by_ref(&self) -> &TcpStream {
+        self
+    }
+}
+
+/// `WouldBlock` while the connection is being made, as mio's documentation of `TcpStream::connect` has it.
+fn is_connected(stream: &mio::net::TcpStream) -> io::Result<()> {
+    if let Some(error) = stream.take_error()? {
+        return Err(error);
+    }
+    match stream.peer_addr() {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Err(io::ErrorKind::WouldBlock.into()),
+        Err(error) => Err(error),
+    }
+}
+
+impl AsyncRead for &TcpStream {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.io.poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for &TcpStream {
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.io.poll_write(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.io.poll_write(cx, bufs)
+    }
+
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(())) // what is written is the kernel's
+    }
+
+    fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.io.get().shutdown(Shutdown::Write))
+    }
+}
+
+/// Reading, for those that hold a stream in one way or another.
+macro_rules! reads_through {
+    ($($holder:ty => $stream:ident),*) => {$(
+        impl AsyncRead for $holder {
+            fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+                self.$stream().poll_read(cx, buf)
+            }
+        }
+    )*};
+}
+
+/// Writing, for those that hold a stream in one way or another.
+macro_rules! writes_through {
+    ($($holder:ty => $stream:ident),*) => {$(
+        impl AsyncWrite for $holder {
+            fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+                self.$stream().poll_write(cx, buf)
+            }
+
+            fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+                self.$stream().poll_write_vectored(cx, bufs)
+            }
+
+            fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.$stream().poll_flush(cx)
+            }
+
+            fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.$stream().poll_shutdown(cx)
+            }
+        }
+    )*};
+}
+
+reads_through!(TcpStream => by_ref, OwnedReadHalf => stream);
+writes_through!(TcpStream => by_ref, OwnedWriteHalf => stream);
+
+/// Bytes that are there, left where they are; see [`TcpStream::peek`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct Peek<'a> {
+    stream: &'a TcpStream,
+    buf: &'a mut [u8],
+}
+
+impl Future for Peek<'_> {
+    type Output = io::Result<usize>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        this.stream.io.poll_io(Side::Read, cx, |io| io.peek(this.buf))
+    }
+}
+
+/// The reading half of a connection; see [`TcpStream::into_split`].
+#[derive(Debug)]
+pub struct OwnedReadHalf {
+    stream: Rc<TcpStream>,
+}
+
+impl OwnedReadHalf {
+    /// The whole connection, for its options and addresses.
+    #[must_use]
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+/// The writing half of a connection; see [`TcpStream::into_split`]. Dropping it ends that side of the connection.
+#[derive(Debug)]
+pub struct OwnedWriteHalf {
+    /// There until the halves are joined.
+    stream: Option<Rc<TcpStream>>,
+}
+
+impl OwnedWriteHalf {
+    /// The whole connection, for its options and addresses.
+    #[must_use]
+    pub fn stream(&self) -> &TcpStream {
+        self.stream.as_ref().expect("only `rejoin` takes it, and this with it")
+    }
+
+    /// Puts the halves together again.
+    ///
+    /// # Errors
+    /// The halves come back when they are not of one connection.
+    pub fn rejoin(mut self, read: OwnedReadHalf) -> Result<TcpStream, (OwnedReadHalf, OwnedWriteHalf)> {
+        if !Rc::ptr_eq(&read.stream, self.stream.as_ref().expect("taken below alone")) {
+            return Err((read, self));
+        }
+        drop(self.stream.take());
+        Ok(Rc::into_inner(read.stream).expect("there are two halves, and the other was dropped"))
+    }
+}
+
+impl Drop for OwnedWriteHalf {
+    fn drop(&mut self) {
+        if let Some(stream) = &self.stream {
+            // It fails when the connection is gone, and then there is nothing to end.
+            drop(stream.io.get().shutdown(Shutdown::Write));
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The reactor: what the kernel has to say about sockets, turned into wakes.
+//!
+//! It owns the one [`mio::Poll`] of the loop, epoll on Linux, and the sources registered there. A source is registered
+//! once, for both sides, edge-triggered, and stays so until it is dropped: after that the steady path has no system call
+//! but the reads, the writes, and one wait per turn.
+//!
+//! *Edge-triggered* means that the kernel tells of a change, not of a state. The state is kept here: a side is ready until
+//! an operation finds that it is not ([`Source::spend`]), and a task that finds it spent leaves its waker and waits for
+//! the next edge. No edge is lost between the two, and no counter is needed to tell old edges from new ones, because
+//! events are taken in one phase of the turn and tasks run in another: between `WouldBlock` and the note of it, no event
+//! can be taken.
+//!
+//! Each registration has a key with a stamp of its own, and that key is the token the kernel hands back. An event for a
+//! source that is gone (its descriptor may live on in a child process, or come late in the same batch) finds no one and is
+//! skipped.
+
+mod source;
+mod token;
+
+pub use source::Source;
+
+use crate::arena::{Arena, Key};
+use crate::trace::{Side, Wait, waits_for};
+use mio::Interest;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+/// How many events one wait can return: more than enough for a turn, the rest comes with the next.
+const EVENTS_PER_POLL: usize = 1024;
+
+/// All sources of one loop, and the kernel's word on them.
+pub struct Reactor {
+    poll: mio::Poll,
+    events: mio::Events,
+    bell: Arc<mio::Waker>,
+    sources: Arena<Source>,
+    /// Sources that keep the loop alive.
+    referenced: usize,
+}
+
+impl Reactor {
+    /// An epoll instance, an eventfd for the bell, and no sources.
+    ///
+    /// # Errors
+    /// When the kernel gives no descriptors (`EMFILE`, `ENFILE`) or memory for them.
+    pub fn new() -> io::Result<Reactor> {
+        let poll = mio::Poll::new()?;
+        let bell = Arc::new(mio::Waker::new(poll.registry(), token::BELL)?);
+        Ok(Reactor {
+            poll,
+            events: mio::Events::with_capacity(EVENTS_PER_POLL),
+            bell,
+            sources: Arena::new(),
+            referenced: 0,
+        })
+    }
+
+    /// What wakes the loop's thread from [`poll`](Reactor::poll), from any thread and at any time.
+    #[must_use]
+    pub fn bell(&self) -> Waker {
+        Waker::from(Arc::new(Bell(Arc::clone(&self.bell))))
+    }
+
+    /// Registers a source for both sides. Both start as ready: try first, wait after.
+    ///
+    /// # Errors
+    /// What `epoll_ctl` says, as `EPERM` for a regular file, `EEXIST` for a descriptor that is registered already.
+    pub fn register(&mut self, io: &mut impl mio::event::Source) -> io::Result<Key> {
+        let key = self.sources.insert(Source::new());
+        let both = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(io, token::of(key), both) {
+            self.sources.remove(key);
+            return Err(error);
+        }
+        Ok(key)
+    }
+
+    /// Ends a registration. The wakers that waited come back, for the caller to drop.
+    ///
+    /// # Errors
+    /// What `epoll_ctl` says; the source is forgotten all the same.
+    pub fn deregister(&mut self, key: Key, io: &mut impl mio::event::Source) -> io::Result<Option<Source>> {
+        let source = self.sources.remove(key);
+        self.referenced -= usize::from(source.as_ref().is_some_and(Source::is_referenced));
+        self.poll.registry().deregister(io)?;
+        Ok(source)
+    }
+
+    /// Whether a side may be tried. If not, the task is woken at the next edge; what comes with `Pending` is the waker
+    /// that waited there before, for the caller to drop.
+    ///
+    /// # Panics
+    /// When there is no such source.
+    pub fn poll_ready(&mut self, key: Key, side: Side, cx: &mut Context<'_>) -> (Poll<()>, Option<Waker>) {
+        let source = self.sources.get_mut(key).expect("a source is polled while it is registered");
+        if source.is_ready(side) {
+            return (Poll::Ready(()), None);
+        }
+        waits_for(Wait::Source(key, side));
+        (Poll::Pending, source.park(side, cx.waker()))
+    }
+
+    /// An operation found the side not ready: the next [`poll_ready`](Reactor::poll_ready) waits for an edge.
+    pub fn spend(&mut self, key: Key, side: Side) {
+        if let Some(source) = self.sources.get_mut(key) {
+            source.spend(side);
+        }
+    }
+
+    /// Lets a source count, or not, when the loop asks whether anything keeps it alive. A new source does not count.
+    pub fn set_referenced(&mut self, key: Key, referenced: bool) {
+        if let Some(source) = self.sources.get_mut(key)
+            && source.set_referenced(referenced) != referenced
+        {
+            self.referenced = if referenced { self.referenced + 1 } else { self.referenced - 1 };
+        }
+    }
+
+    /// How many sources count.
+    #[must_use]
+    pub fn referenced(&self) -> usize {
+        self.referenced
+    }
+
+    /// How many sources are registered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Whether none is registered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// Whether any task waits for an edge.
+    #[must_use]
+    pub fn has_waiters(&self) -> bool {
+        self.sources.iter().any(|(_, source)| source.has_waiter())
+    }
+
+    /// Waits until something is ready, the bell rings, or `wait` has passed (rounded up to a millisecond; `None` is for
+    /// ever), and adds the wakers of those who waited for it to `due`. The only place where the loop blocks.
+    ///
+    /// # Errors
+    /// What `epoll_wait` says. Being interrupted by a signal is no error, but a wait that ended early.
+    pub fn poll(&mut self, wait: Option<Duration>, due: &mut Vec<Waker>) -> io::Result<usize> {
+        if let Err(error) = self.poll.poll(&mut self.events, wait) {
+            return if error.kind() == io::ErrorKind::Interrupted { Ok(0) } else { Err(error) };
+        }
+        let mut seen = 0;
+        for event in &self.events {
+            seen += 1;
+            if let Some(source) = self.sources.get_mut(token::key(event.token())) {
+                source.take_edge(event, due);
+            }
+        }
+        Ok(seen)
+    }
+}
+
+impl std::fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reactor").field("sources", &self.sources.len()).finish_non_exhaustive()
+    }
+}
+
+/// An eventfd that has the loop's thread leave its wait.
+struct Bell(Arc<mio::Waker>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // It fails only when the eventfd is broken, and then there is nobody whom an error could reach.
+        if let Err(error) = self.0.wake() {
+            log::error!("cannot wake the event loop: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

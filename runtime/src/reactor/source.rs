@@ -1,0 +1,92 @@
+//! One source: what is known of its two sides, and who waits for them.
+
+use crate::trace::Side;
+use std::task::Waker;
+
+/// The readiness of a registered descriptor.
+#[derive(Debug)]
+pub struct Source {
+    read: Readiness,
+    write: Readiness,
+    referenced: bool,
+}
+
+/// One side.
+#[derive(Debug)]
+struct Readiness {
+    /// An operation is worth trying.
+    ready: bool,
+    /// The peer has hung up or the descriptor has failed, so no operation will block again. What was seen stays seen:
+    /// epoll tells it once, and the end of a stream comes after its last bytes.
+    finished: bool,
+    waiter: Option<Waker>,
+}
+
+impl Readiness {
+    const NEW: Readiness = Readiness { ready: true, finished: false, waiter: None };
+
+    fn edge(&mut self, finished: bool, due: &mut Vec<Waker>) {
+        self.ready = true;
+        self.finished |= finished;
+        due.extend(self.waiter.take());
+    }
+}
+
+impl Source {
+    pub(super) fn new() -> Source {
+        Source { read: Readiness::NEW, write: Readiness::NEW, referenced: false }
+    }
+
+    fn side(&mut self, side: Side) -> &mut Readiness {
+        match side {
+            Side::Read => &mut self.read,
+            Side::Write => &mut self.write,
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_ready(&mut self, side: Side) -> bool {
+        self.side(side).ready
+    }
+
+    /// Leaves a waker for the next edge; the one that was there comes back.
+    #[inline]
+    pub(super) fn park(&mut self, side: Side, waker: &Waker) -> Option<Waker> {
+        let waiter = &mut self.side(side).waiter;
+        match waiter {
+            Some(known) if known.will_wake(waker) => None,
+            _ => waiter.replace(waker.clone()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn spend(&mut self, side: Side) {
+        let side = self.side(side);
+        side.ready = side.finished;
+    }
+
+    /// Notes what an event tells. Hang-up and error are news for both sides.
+    pub(super) fn take_edge(&mut self, event: &mio::event::Event, due: &mut Vec<Waker>) {
+        let failed = event.is_error();
+        let (read_closed, write_closed) = (event.is_read_closed(), event.is_write_closed());
+        if event.is_readable() || read_closed || failed {
+            self.read.edge(read_closed || failed, due);
+        }
+        if event.is_writable() || write_closed || failed {
+            self.write.edge(write_closed || failed, due);
+        }
+    }
+
+    pub(super) fn has_waiter(&self) -> bool {
+        self.read.waiter.is_some() || self.write.waiter.is_some()
+    }
+
+    pub(super) fn is_referenced(&self) -> bool {
+        self.referenced
+    }
+
+    /// The former value comes back.
+    pub(super) fn set_referenced(&mut self, referenced: bool) -> bool {
+        std::mem::replace(&mut self.referenced, referenced)
+    }
+}

@@ -1,0 +1,136 @@
+//! A source tied to its key for as long as it lives: what sockets, signals and pipes are built on.
+
+use crate::arena::Key;
+use crate::context;
+use crate::trace::{Side, poll_budget};
+use std::io::{self, IoSlice};
+use std::marker::PhantomData;
+use std::task::{Context, Poll, ready};
+
+/// An I/O object of mio's, registered with the loop of its thread.
+///
+/// One task may wait on each side at a time; another that waits on the same side takes its place.
+pub(crate) struct Registered<S: mio::event::Source> {
+    /// There until [`into_inner`](Registered::into_inner).
+    io: Option<S>,
+    key: Key,
+    loop_id: u32,
+    /// It belongs to its loop's thread.
+    _home: PhantomData<*const ()>,
+}
+
+impl<S: mio::event::Source> Registered<S> {
+    /// Registers with the loop of this thread.
+    ///
+    /// # Errors
+    /// What `epoll_ctl` says.
+    ///
+    /// # Panics
+    /// When there is no loop.
+    #[track_caller]
+    pub(crate) fn new(mut io: S) -> io::Result<Registered<S>> {
+        let (key, loop_id) = context::with(|core| (core.reactor.borrow_mut().register(&mut io), core.id));
+        Ok(Registered { io: Some(io), key: key?, loop_id, _home: PhantomData })
+    }
+
+    /// The object itself, for what needs no waiting.
+    #[inline]
+    pub(crate) fn get(&self) -> &S {
+        self.io.as_ref().expect("only `into_inner` takes it, and this with it")
+    }
+
+    /// Ends the registration and gives the object back.
+    ///
+    /// # Errors
+    /// What `epoll_ctl` says.
+    pub(crate) fn into_inner(mut self) -> io::Result<S> {
+        self.deregister()?;
+        Ok(self.io.take().expect("taken here alone"))
+    }
+
+    /// Tries `operate`, and waits for the next edge of that side while the answer is `WouldBlock`.
+    ///
+    /// # Errors
+    /// What `operate` says, or that the loop has ended.
+    pub(crate) fn poll_io<R>(
+        &self,
+        side: Side,
+        cx: &mut Context<'_>,
+        mut operate: impl FnMut(&S) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        ready!(poll_budget(cx));
+        loop {
+            ready!(self.poll_ready(side, cx))?;
+            match operate(self.get()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.spend(side),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+
+    /// Reads into `buf`. A short read spends the edge: the socket was drained, and the next bytes bring the next edge.
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>
+    where
+        for<'a> &'a S: io::Read,
+    {
+        let read = ready!(self.poll_io(Side::Read, cx, |mut io| io::Read::read(&mut io, buf)))?;
+        if 0 < read && read < buf.len() {
+            self.spend(Side::Read);
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    /// Writes from `bufs`. A short write spends the edge: the socket's buffer is full.
+    pub(crate) fn poll_write(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>>
+    where
+        for<'a> &'a S: io::Write,
+    {
+        let written = ready!(self.poll_io(Side::Write, cx, |mut io| match bufs {
+            [buf] => io::Write::write(&mut io, buf), // a cheaper call in the kernel
+            bufs => io::Write::write_vectored(&mut io, bufs),
+        }))?;
+        if written < bufs.iter().map(|buf| buf.len()).sum() {
+            self.spend(Side::Write);
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    #[inline]
+    fn poll_ready(&self, side: Side, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = context::with_id(self.loop_id, |core| core.reactor.borrow_mut().poll_ready(self.key, side, cx));
+        match polled {
+            Some((ready, former)) => {
+                drop(former);
+                ready.map(Ok)
+            }
+            None => Poll::Ready(Err(io::Error::other("the event loop of this socket has ended"))),
+        }
+    }
+
+    #[inline]
+    fn spend(&self, side: Side) {
+        context::with_id(self.loop_id, |core| core.reactor.borrow_mut().spend(self.key, side));
+    }
+
+    fn deregister(&mut self) -> io::Result<()> {
+        let Some(io) = &mut self.io else { return Ok(()) };
+        let key = self.key;
+        let source = context::with_id(self.loop_id, |core| core.reactor.borrow_mut().deregister(key, io));
+        source.transpose().map(drop)
+    }
+}
+
+impl<S: mio::event::Source> Drop for Registered<S> {
+    fn drop(&mut self) {
+        if let Err(error) = self.deregister() {
+            log::warn!("cannot deregister a socket: {error}");
+        }
+    }
+}
+
+impl<S: mio::event::Source + std::fmt::Debug> std::fmt::Debug for Registered<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registered").field("io", &self.io).field("key", &self.key).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,361 @@
+//! The loop itself: one function is one turn.
+
+use crate::clock::Clock;
+use crate::context;
+use crate::core::Core;
+use crate::pool::{Pool, PoolLimits};
+use crate::reactor::Reactor;
+use crate::task::Tasks;
+use crate::trace::{self, Cause, Observer, Phase};
+use std::fmt;
+use std::io;
+use std::panic::Location;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// After how many polls the kernel is asked for events though tasks are still queued.
+///
+/// Asking costs as much as some thirty polls of a task that does nothing, so it is not done between every two batches;
+/// not asking delays a packet that has come. At 128, asking adds a fifth to the cheapest of polls, and a packet waits for
+/// no more than these polls, or for the one batch that is under way.
+const POLLS_PER_TURN: usize = 128;
+
+/// How far [`Runtime::run`] goes; libuv's `uv_run_mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Turn until nothing keeps the loop alive, or it is stopped.
+    UntilDone,
+    /// One turn, which waits for something to happen.
+    Once,
+    /// One turn, which waits for nothing.
+    NoWait,
+}
+
+/// An event loop: the thread's engines, and the turn that drives them.
+///
+/// A loop belongs to the thread that made it. A process may have any number of them.
+///
+/// Dropping it drops its tasks, unfinished as they are. Jobs of the blocking pool that are under way end by themselves,
+/// and nobody waits for them: see [`shut_down`](Runtime::shut_down).
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::Runtime;
+///
+/// let runtime = Runtime::new()?;
+/// let answer = runtime.block_on(async { evloop_runtime::spawn(async { 6 * 7 }).await });
+/// assert_eq!(answer.unwrap(), 42);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Runtime {
+    core: Rc<Core>,
+}
+
+impl Runtime {
+    /// A loop with the system's clock and the default pool.
+    ///
+    /// # Errors
+    /// When the kernel gives no descriptors for epoll and eventfd.
+    pub fn new() -> io::Result<Runtime> {
+        Builder::new().build()
+    }
+
+    /// A loop made to measure.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// Turns the loop until `future` is done, and gives its output.
+    ///
+    /// The future is polled as a task is, first in the batch after it was woken. Tasks that are still there when it is
+    /// done stay, and go on with the next run.
+    ///
+    /// # Panics
+    /// When the future panics, when this thread is in a loop already, or when the kernel refuses to wait for events.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.enter_for_run(|| {
+            let mut future = pin!(future);
+            let mut output = None;
+            let mut poll_root = || match self.core.tasks.poll_root(future.as_mut()) {
+                Poll::Ready(ready) => {
+                    output = Some(ready);
+                    true
+                }
+                Poll::Pending => false,
+            };
+            self.core.tasks.wake_root();
+            while !self.turn(true, &mut poll_root).expect("the kernel waits for events on a descriptor of ours") {}
+            output.expect("the turn said that the root is done")
+        })
+    }
+
+    /// Turns the loop as far as `mode` says, and tells whether anything keeps it alive.
+    ///
+    /// # Errors
+    /// What `epoll_wait` says.
+    ///
+    /// # Panics
+    /// When this thread is in a loop already.
+    ///
+    /// # Examples
+    /// The loop inside of another program's loop:
+    /// ```
+    /// use evloop_runtime::{Mode, Runtime};
+    ///
+    /// let runtime = Runtime::new()?;
+    /// let task = runtime.enter(|| evloop_runtime::spawn(async { "done" }));
+    /// while runtime.run(Mode::NoWait)? {}
+    /// assert!(task.is_finished());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn run(&self, mode: Mode) -> io::Result<bool> {
+        let mut no_root = || false;
+        self.enter_for_run(|| match mode {
+            Mode::NoWait => self.turn(false, &mut no_root),
+            Mode::Once => self.turn(true, &mut no_root),
+            Mode::UntilDone => {
+                while self.core.is_alive() && !self.core.stop.get() {
+                    self.turn(true, &mut no_root)?;
+                }
+                Ok(true)
+            }
+        })?;
+        self.core.stop.set(false);
+        Ok(self.core.is_alive())
+    }
+
+    /// Makes this the thread's loop while `inside` runs, without turning it: what is spawned and registered there waits
+    /// for the next run.
+    pub fn enter<R>(&self, inside: impl FnOnce() -> R) -> R {
+        context::enter(&self.core, inside)
+    }
+
+    /// Has the run under way, or else the next, end after its current turn, without waiting. The future of a
+    /// [`block_on`](Runtime::block_on) is not stopped.
+    pub fn stop(&self) {
+        self.core.stop.set(true);
+    }
+
+    /// Whether anything keeps the loop alive: something to run, a task, a job of the pool, or a timer or source that
+    /// counts.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.core.is_alive()
+    }
+
+    /// The tasks of this loop, as an engine.
+    #[must_use]
+    pub fn tasks(&self) -> &Rc<Tasks> {
+        &self.core.tasks
+    }
+
+    /// Ends the loop and waits for the jobs of its pool that are under way, at most for `limit`; `true` when none is left.
+    /// Its tasks are dropped first, and the jobs that have not begun.
+    pub fn shut_down(self, limit: Duration) -> bool {
+        let pool = self.core.pool.clone();
+        drop(self);
+        pool.shut_down(limit)
+    }
+
+    /// One turn of the loop.
+    ///
+    /// `poll_root` polls the future of [`block_on`](Runtime::block_on), whose end ends the turn: then `true` comes back.
+    fn turn(&self, may_block: bool, poll_root: &mut dyn FnMut() -> bool) -> io::Result<bool> {
+        let core = &*self.core;
+        core.begin(Phase::Run); // 1. who was woken is polled
+        if self.run_batches(poll_root) {
+            return Ok(true);
+        }
+        core.begin(Phase::Poll); // 2. the only place that blocks
+        let wait = self.longest_sleep(may_block);
+        core.wake_due(|due| core.reactor.borrow_mut().poll(wait, due))?;
+        core.clock.refresh(); // the time of this turn, for all that follows
+        core.begin(Phase::Mail); // 3. wakes and calls from other threads
+        core.tasks.collect_mail();
+        core.begin(Phase::Timers); // 4. deadlines become wakes
+        core.wake_due(|due| core.timers.borrow_mut().expire(core.clock.tick(), due));
+        trace::set_cause(Cause::Outside);
+        Ok(false)
+    }
+
+    /// Polls batch after batch until none is queued, or until it is time to look at the kernel again.
+    fn run_batches(&self, poll_root: &mut dyn FnMut() -> bool) -> bool {
+        let tasks = &self.core.tasks;
+        let mut polls = 0;
+        while polls < POLLS_PER_TURN && tasks.has_ready() {
+            if tasks.is_root_woken() {
+                polls += 1;
+                if poll_root() {
+                    return true;
+                }
+            }
+            polls += tasks.run_batch();
+        }
+        false
+    }
+
+    /// How long the kernel may be waited for: not at all if there is anything to do, else until the next deadline, or for
+    /// ever.
+    fn longest_sleep(&self, may_block: bool) -> Option<Duration> {
+        let core = &*self.core;
+        if !may_block || core.stop.get() || !core.tasks.try_sleep() {
+            return Some(Duration::ZERO);
+        }
+        let next = core.timers.borrow().until_next()?;
+        let wait = core.clock.until(next);
+        if core.clock.is_manual() && !core.pool.is_busy() && !core.reactor.borrow().has_waiters() {
+            core.clock.advance(wait);
+            return Some(Duration::ZERO);
+        }
+        Some(wait)
+    }
+
+    fn enter_for_run<R>(&self, inside: impl FnOnce() -> R) -> R {
+        assert!(
+            !context::is_entered(),
+            "this thread is in an event loop already: await the future instead of blocking on it"
+        );
+        context::enter(&self.core, inside)
+    }
+}
+
+impl Core {
+    /// A phase begins: the place that every phase passes.
+    #[inline]
+    fn begin(&self, phase: Phase) {
+        trace::set_cause(match phase {
+            Phase::Run => Cause::Outside,
+            Phase::Poll => Cause::Io,
+            Phase::Mail => Cause::Mail,
+            Phase::Timers => Cause::Timer,
+        });
+        self.tasks.observe(|observer| observer.phase(phase));
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.core.pool.close();
+        context::enter(&self.core, || self.core.tasks.shut_down());
+        context::forget(self.core.id);
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("tasks", &self.core.tasks)
+            .field("timers", &self.core.timers.borrow().len())
+            .finish()
+    }
+}
+
+/// A loop to be made.
+///
+/// # Examples
+/// A loop whose time moves by hand: an hour passes at once.
+/// ```
+/// use evloop_runtime::{Runtime, time};
+/// use std::time::Duration;
+///
+/// let runtime = Runtime::builder().manual_clock().build()?;
+/// runtime.block_on(async {
+///     let before = time::now();
+///     time::sleep(Duration::from_secs(3_600)).await;
+///     assert_eq!(time::now() - before, Duration::from_secs(3_600));
+/// });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Default)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder {
+    manual_clock: bool,
+    pool: PoolLimits,
+    observer: Option<Rc<dyn Observer>>,
+}
+
+impl Builder {
+    /// The system's clock, the default pool, no observer.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// Time stands still while there is anything to do. When the loop would block, it moves to the next deadline at once,
+    /// unless a job of the pool is under way or a task waits for a socket: then the loop blocks as usual, for what the
+    /// outside world takes no clock can tell.
+    pub fn manual_clock(mut self) -> Builder {
+        self.manual_clock = true;
+        self
+    }
+
+    /// The bounds of the blocking pool.
+    pub fn pool(mut self, limits: PoolLimits) -> Builder {
+        self.pool = limits;
+        self
+    }
+
+    /// Somebody who looks on while the loop turns.
+    pub fn observer(mut self, observer: Rc<dyn Observer>) -> Builder {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Makes the loop, for this thread.
+    ///
+    /// # Errors
+    /// When the kernel gives no descriptors for epoll and eventfd.
+    pub fn build(self) -> io::Result<Runtime> {
+        let reactor = Reactor::new()?;
+        let clock = if self.manual_clock { Clock::manual() } else { Clock::system() };
+        let tasks = Tasks::observed(reactor.bell(), self.observer);
+        let core = Rc::new(Core::new(context::next_id(), clock, tasks, reactor, Pool::new(self.pool)));
+        context::register(&core);
+        Ok(Runtime { core })
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("manual_clock", &self.manual_clock)
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes a loop, turns it until `future` is done, and gives its output.
+///
+/// # Panics
+/// When the loop cannot be made, when the future panics, or when this thread is in a loop already.
+///
+/// # Examples
+/// ```
+/// assert_eq!(evloop_runtime::block_on(async { 1 + 1 }), 2);
+/// ```
+#[track_caller]
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    match Runtime::new() {
+        Ok(runtime) => runtime.block_on(future),
+        Err(error) => panic!("cannot make an event loop: {error} ({})", Location::caller()),
+    }
+}
+
+/// The loop of a `main` function: makes it, turns it until `future` is done, and gives its result.
+///
+/// # Errors
+/// When the loop cannot be made, and what `future` says.
+///
+/// # Examples
+/// ```
+/// fn main() -> std::io::Result<()> {
+///     evloop_runtime::run(async {
+///         evloop_runtime::future::yield_now().await;
+///         Ok(())
+///     })
+/// }
+/// ```
+pub fn run<T, E: From<io::Error>>(future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    Runtime::new()?.block_on(future)
+}

@@ -1,0 +1,70 @@
+//! Waiting for each other: a notification, one value, a channel of many.
+//!
+//! | | carries | from whom to whom |
+//! |---|---|---|
+//! | [`Notify`] | nothing but the news | anyone on this thread to one waiter, or to all |
+//! | [`mpsc`] | many values, bounded | many senders on this thread to one receiver |
+//! | [`oneshot`] | one value | any thread to any thread |
+//!
+//! Tasks never leave their thread, so what only tasks share needs no lock: `Notify` and `mpsc` are cells, and the
+//! compiler keeps them at home. `oneshot` alone may cross threads, which is how an answer comes back from one.
+//!
+//! Two rules hold everywhere here. Nobody is woken, and no waker or value of the user is dropped, while a cell is
+//! borrowed or a lock is held: either may run code that comes back in. And who waits stands in line: first come, first
+//! served, and whoever is chosen and leaves hands on what it was chosen for.
+
+pub mod mpsc;
+mod notify;
+pub mod oneshot;
+
+pub use notify::{Notified, Notify};
+
+use std::mem;
+use std::task::{Context, Waker};
+
+/// Makes `kept` wake the task that polls now. A waker that was for another task is given back, to be dropped when
+/// nothing is borrowed; usually it is the same task, and nothing is cloned.
+fn renew(kept: &mut Waker, cx: &Context<'_>) -> Option<Waker> {
+    let same = kept.will_wake(cx.waker());
+    (!same).then(|| mem::replace(kept, cx.waker().clone()))
+}
+
+#[cfg(test)]
+mod testing {
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::task::{Context, Poll, Wake, Waker};
+
+    /// Stands for a task: polls with a waker of its own and counts how often that was woken.
+    #[derive(Default)]
+    pub(super) struct Task(Arc<Wakes>);
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    impl Task {
+        pub(super) fn poll<F: Future + Unpin>(&self, future: &mut F) -> Poll<F::Output> {
+            Pin::new(future).poll(&mut Context::from_waker(&self.waker()))
+        }
+
+        pub(super) fn waker(&self) -> Waker {
+            Waker::from(Arc::clone(&self.0))
+        }
+
+        pub(super) fn wakes(&self) -> usize {
+            self.0.0.load(Relaxed)
+        }
+
+        /// How many wakers of this task are kept somewhere.
+        pub(super) fn wakers_kept(&self) -> usize {
+            Arc::strong_count(&self.0) - 1
+        }
+    }
+}

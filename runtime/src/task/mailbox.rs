@@ -1,0 +1,183 @@
+//! Letters from other threads, and the promise that none is slept through.
+//!
+//! The proof is one sentence: home says that it goes to sleep under the lock under which letters are added, so either it
+//! sees the letter and stays awake, or the letter's writer sees that it sleeps and rings. A lock-free queue would save
+//! nothing that counts: the eventfd behind the bell costs a hundred times what the lock does, and rings only for a sleeper.
+//!
+//! Mailboxes are never freed. A waker may outlive its loop by any time and still post, and a reference count for that
+//! would cost every task two locked operations in its life. Instead, a loop that goes leaves its mailbox to the next one
+//! (so there are as many as there were loops at one time), and each letter bears the stamp of the loop that it is for:
+//! mail for a former tenant is thrown away.
+
+use crate::arena::Key;
+use crate::loom::{Mutex, lock};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::Waker;
+use std::{fmt, mem, sync};
+
+/// What one thread asks of a loop on another.
+pub(super) enum Letter {
+    /// Wake the task of that key, or the root if it is [`Key::NONE`].
+    Wake(Key),
+    /// Call this, on the loop's thread, between polls.
+    Call(Box<dyn FnOnce() + Send>),
+}
+
+impl fmt::Debug for Letter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Letter::Wake(key) => f.debug_tuple("Wake").field(key).finish(),
+            Letter::Call(_) => f.write_str("Call"),
+        }
+    }
+}
+
+/// A lock with letters, the tenant's stamp, and a bell.
+#[derive(Debug)]
+pub(super) struct Mailbox<L> {
+    mail: Mutex<Mail<L>>,
+}
+
+struct Mail<L> {
+    /// Of the loop that lives here; [`VACANT`] when none does.
+    tenant: u64,
+    home_sleeps: bool,
+    letters: Vec<L>,
+    bell: Option<Waker>,
+}
+
+const VACANT: u64 = 0;
+
+impl<L> fmt::Debug for Mail<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mail")
+            .field("tenant", &self.tenant)
+            .field("home_sleeps", &self.home_sleeps)
+            .field("letters", &self.letters.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<L> Mailbox<L> {
+    pub(super) fn vacant() -> Mailbox<L> {
+        Mailbox { mail: Mutex::new(Mail { tenant: VACANT, home_sleeps: false, letters: Vec::new(), bell: None }) }
+    }
+
+    /// A loop moves in.
+    pub(super) fn open(&self, tenant: u64, bell: Waker) {
+        let mut mail = lock(&self.mail);
+        assert!(mail.tenant == VACANT && tenant != VACANT, "one loop lives here at a time");
+        mail.tenant = tenant;
+        mail.bell = Some(bell);
+    }
+
+    /// The loop moves out; its letters come back, for the caller to drop.
+    pub(super) fn close(&self) -> Vec<L> {
+        let mut mail = lock(&self.mail);
+        mail.tenant = VACANT;
+        mail.home_sleeps = false;
+        let bell = mail.bell.take();
+        let letters = mem::take(&mut mail.letters);
+        drop(mail);
+        drop(bell);
+        letters
+    }
+
+    /// Any thread: leaves a letter for the loop of that stamp, and rings if it sleeps. A letter for a loop that has moved
+    /// out comes back.
+    pub(super) fn post(&self, tenant: u64, letter: L) -> Result<(), L> {
+        let mut mail = lock(&self.mail);
+        if mail.tenant != tenant {
+            return Err(letter);
+        }
+        mail.letters.push(letter);
+        let bell = if mem::take(&mut mail.home_sleeps) { mail.bell.clone() } else { None };
+        drop(mail); // who is woken will want the lock
+        if let Some(bell) = bell {
+            bell.wake();
+        }
+        Ok(())
+    }
+
+    /// Whether the loop of that stamp still lives here.
+    pub(super) fn is_open(&self, tenant: u64) -> bool {
+        lock(&self.mail).tenant == tenant
+    }
+
+    /// Home: `true` when it may block until the bell rings.
+    pub(super) fn try_sleep(&self) -> bool {
+        let mut mail = lock(&self.mail);
+        mail.home_sleeps = mail.letters.is_empty();
+        mail.home_sleeps
+    }
+
+    /// Home, awake: takes all letters in, in the order in which they were posted. `into` is empty, and its memory serves
+    /// the letters to come.
+    pub(super) fn collect(&self, into: &mut Vec<L>) {
+        debug_assert!(into.is_empty(), "the letters of before were read");
+        let mut mail = lock(&self.mail);
+        mail.home_sleeps = false;
+        mem::swap(&mut mail.letters, into);
+    }
+}
+
+/// Mailboxes that no loop uses now.
+static VACANT_HOMES: sync::Mutex<Vec<&'static Mailbox<Letter>>> = sync::Mutex::new(Vec::new());
+
+/// The next loop's stamp: each has its own, for as long as the process lives.
+static NEXT_STAMP: AtomicU64 = AtomicU64::new(VACANT + 1);
+
+/// Where a loop can be reached, from any thread: its mailbox and its stamp.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Home {
+    mailbox: &'static Mailbox<Letter>,
+    stamp: u64,
+}
+
+impl Home {
+    /// A vacant mailbox, or a new one; `bell` wakes the loop's thread from where it blocks.
+    pub(super) fn move_in(bell: Waker) -> Home {
+        let vacant = vacant_homes().pop();
+        let mailbox = vacant.unwrap_or_else(|| Box::leak(Box::new(Mailbox::vacant())));
+        let stamp = NEXT_STAMP.fetch_add(1, Relaxed);
+        mailbox.open(stamp, bell);
+        Home { mailbox, stamp }
+    }
+
+    /// Leaves the mailbox to the next loop; letters not yet read come back.
+    pub(super) fn move_out(self) -> Vec<Letter> {
+        let letters = self.mailbox.close();
+        vacant_homes().push(self.mailbox);
+        letters
+    }
+
+    /// The stamp of the loop, which no other loop of this process shares.
+    #[inline]
+    pub(super) fn stamp(self) -> u64 {
+        self.stamp
+    }
+
+    /// Any thread. A letter for a loop that has moved out comes back.
+    pub(super) fn post(self, letter: Letter) -> Result<(), Letter> {
+        self.mailbox.post(self.stamp, letter)
+    }
+
+    /// Whether the loop is still there.
+    pub(super) fn is_open(self) -> bool {
+        self.mailbox.is_open(self.stamp)
+    }
+
+    /// Home: see [`Mailbox::try_sleep`].
+    pub(super) fn try_sleep(self) -> bool {
+        self.mailbox.try_sleep()
+    }
+
+    /// Home: see [`Mailbox::collect`].
+    pub(super) fn collect(self, into: &mut Vec<Letter>) {
+        self.mailbox.collect(into);
+    }
+}
+
+fn vacant_homes() -> sync::MutexGuard<'static, Vec<&'static Mailbox<Letter>>> {
+    VACANT_HOMES.lock().unwrap_or_else(sync::PoisonError::into_inner)
+}

@@ -1,0 +1,528 @@
+//! The tasks of one thread: who is alive, who is to be polled, and in which order.
+//!
+//! A *batch* is what was queued when it began. Who is woken while it runs waits for the next one, and between two batches
+//! the loop looks at the kernel and the clock. So a task that always wakes itself keeps nobody from their turn, and no
+//! number needs tuning.
+
+use super::cell::{Header, TaskRef};
+use super::join::JoinHandle;
+use super::mailbox::{Home, Letter};
+use super::state::State;
+use crate::arena::{Arena, Key};
+use crate::trace::{self, Cause, Observer, Wait};
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::{fmt, mem};
+
+thread_local! {
+    /// The tasks of the loop that this thread has entered. What is here is at home.
+    static CURRENT: RefCell<Option<Rc<Tasks>>> = const { RefCell::new(None) };
+}
+
+/// Wakes a task, from any thread.
+#[inline]
+pub(super) fn wake(header: &Header) {
+    let at_home = CURRENT.try_with(|current| match &*current.borrow() {
+        Some(tasks) if tasks.home.stamp() == header.home.stamp() => {
+            if header.state.wake_at_home() {
+                tasks.push(header.key, trace::cause());
+            }
+            true
+        }
+        _ => false,
+    });
+    if at_home != Ok(true) {
+        wake_from_afar(header);
+    }
+}
+
+#[cold]
+fn wake_from_afar(header: &Header) {
+    if header.state.wake_from_afar() {
+        // A letter that comes back was for a loop that has gone, and its tasks with it.
+        drop(header.home.post(Letter::Wake(header.key)));
+    }
+}
+
+/// What is known of a task besides its state.
+#[derive(Debug, Clone)]
+pub struct TaskInfo {
+    /// The name it was given, if any.
+    pub name: Option<Rc<str>>,
+    /// Where in the source it was spawned.
+    pub spawned_at: &'static Location<'static>,
+    /// The task that spawned it, or [`Key::NONE`].
+    pub parent: Key,
+    /// What it waits for, as of its last poll; `None` while it is queued for its first.
+    pub waits_for: Option<Wait>,
+    /// Why it was polled last.
+    pub woken_by: Cause,
+}
+
+/// All tasks of one loop.
+///
+/// # Examples
+/// The engine by itself, turned by hand:
+/// ```
+/// use evloop_runtime::engine::Tasks;
+/// use std::task::Waker;
+///
+/// let tasks = Tasks::new(Waker::noop().clone());
+/// let handle = tasks.enter(|| tasks.spawn(None, async { "done" }));
+/// assert_eq!(tasks.len(), 1);
+/// tasks.enter(|| tasks.run_batch());
+/// assert!(handle.is_finished());
+/// ```
+pub struct Tasks {
+    home: Home,
+    live: RefCell<Arena<Entry>>,
+    ready: RefCell<Vec<Ready>>,
+    /// The memory of the last batch and of the last letters, for the next.
+    spare_batch: Cell<Vec<Ready>>,
+    spare_letters: Cell<Vec<Letter>>,
+    root: Arc<Root>,
+    /// Why the future of `block_on` is to be polled, if it is.
+    root_woken: Cell<Option<Cause>>,
+    running: Cell<Key>,
+    /// Live tasks that keep the loop alive.
+    referenced: Cell<usize>,
+    closed: Cell<bool>,
+    observer: Option<Rc<dyn Observer>>,
+}
+
+/// A task in the queue, and why.
+#[derive(Debug, Clone, Copy)]
+struct Ready {
+    key: Key,
+    cause: Cause,
+}
+
+/// A live task, or one that has ended and whose output is waited for.
+struct Entry {
+    /// Out while the task is polled.
+    task: Option<TaskRef>,
+    info: TaskInfo,
+    /// Who awaits the handle.
+    joiner: Option<Waker>,
+    joinable: bool,
+    ended: bool,
+    aborted: bool,
+    referenced: bool,
+}
+
+impl Tasks {
+    /// No tasks. `bell` is woken when a letter comes while the home thread sleeps, to wake it from where it blocks.
+    #[must_use]
+    pub fn new(bell: Waker) -> Rc<Tasks> {
+        Tasks::observed(bell, None)
+    }
+
+    /// No tasks, and somebody who looks on.
+    #[must_use]
+    pub fn observed(bell: Waker, observer: Option<Rc<dyn Observer>>) -> Rc<Tasks> {
+        let home = Home::move_in(bell);
+        Rc::new(Tasks {
+            home,
+            live: RefCell::default(),
+            ready: RefCell::default(),
+            spare_batch: Cell::default(),
+            spare_letters: Cell::default(),
+            root: Arc::new(Root(Header { state: State::idle(), key: Key::NONE, home })),
+            root_woken: Cell::new(None),
+            running: Cell::new(Key::NONE),
+            referenced: Cell::new(0),
+            closed: Cell::new(false),
+            observer,
+        })
+    }
+
+    /// Makes this thread the tasks' home while `inside` runs: wakes are plain stores and need no letter.
+    pub fn enter<R>(self: &Rc<Self>, inside: impl FnOnce() -> R) -> R {
+        struct Leave(Option<Rc<Tasks>>);
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                let before = self.0.take();
+                drop(CURRENT.with(|current| current.replace(before)));
+            }
+        }
+        let before = CURRENT.with(|current| current.replace(Some(Rc::clone(self))));
+        let _leave = Leave(before);
+        inside()
+    }
+
+    /// How many tasks there are, with those that have ended and whose handle has not been awaited or dropped.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.live.borrow().len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many tasks that have not ended keep the loop alive.
+    #[must_use]
+    pub fn referenced(&self) -> usize {
+        self.referenced.get()
+    }
+
+    /// Whether a batch would find anything to do.
+    #[must_use]
+    pub fn has_ready(&self) -> bool {
+        self.root_woken.get().is_some() || !self.ready.borrow().is_empty()
+    }
+
+    /// What is known of a task.
+    #[must_use]
+    pub fn info(&self, key: Key) -> Option<TaskInfo> {
+        self.live.borrow().get(key).map(|entry| entry.info.clone())
+    }
+
+    /// All tasks that have not ended, by key, with what is known of them.
+    #[must_use]
+    pub fn infos(&self) -> Vec<(Key, TaskInfo)> {
+        let live = self.live.borrow();
+        live.iter().filter(|(_, entry)| !entry.ended).map(|(key, entry)| (key, entry.info.clone())).collect()
+    }
+
+    /// The key of the task that is being polled, or [`Key::NONE`].
+    #[must_use]
+    pub fn running(&self) -> Key {
+        self.running.get()
+    }
+
+    /// Adds a task, last in the queue. After the loop has shut its tasks down, the future is dropped at once, and the
+    /// handle says that it was cancelled.
+    #[track_caller]
+    pub fn spawn<F>(self: &Rc<Self>, name: Option<&str>, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        self.spawn_from(Location::caller(), name, future)
+    }
+
+    /// [`spawn`](Tasks::spawn), on behalf of another place in the source.
+    pub(crate) fn spawn_from<F>(
+        self: &Rc<Self>,
+        spawned_at: &'static Location<'static>,
+        name: Option<&str>,
+        future: F,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let info = TaskInfo {
+            name: name.map(Rc::from),
+            spawned_at,
+            parent: self.running.get(),
+            waits_for: None,
+            woken_by: Cause::Spawn,
+        };
+        let key = self.live.borrow_mut().insert_with(|key| Entry {
+            task: Some(TaskRef::new(key, self.home, future)),
+            info,
+            joiner: None,
+            joinable: true,
+            ended: false,
+            aborted: false,
+            referenced: true,
+        });
+        self.referenced.set(self.referenced.get() + 1);
+        self.push(key, Cause::Spawn);
+        if self.closed.get() {
+            self.cancel(key);
+        }
+        JoinHandle::new(Rc::clone(self), key)
+    }
+
+    /// Polls each task that is queued now once, in order, and tells how many. Who is woken meanwhile waits for the next
+    /// batch.
+    pub fn run_batch(&self) -> usize {
+        let mut batch = self.spare_batch.take();
+        mem::swap(&mut batch, &mut self.ready.borrow_mut());
+        let polls = batch.len();
+        for ready in batch.drain(..) {
+            self.run(ready);
+        }
+        self.spare_batch.set(batch);
+        polls
+    }
+
+    /// Takes in what other threads have posted: their wakes are queued, their calls are made, in order.
+    pub fn collect_mail(&self) {
+        if self.closed.get() {
+            return; // the mailbox may have its next tenant
+        }
+        let mut letters = self.spare_letters.take();
+        self.home.collect(&mut letters);
+        for letter in letters.drain(..) {
+            match letter {
+                Letter::Wake(key) => self.open_wake(key),
+                Letter::Call(call) => call(),
+            }
+        }
+        self.spare_letters.set(letters);
+    }
+
+    /// Whether the thread may block until the bell rings. After `true`, [`collect_mail`](Tasks::collect_mail) comes before
+    /// the next batch.
+    #[must_use]
+    pub fn try_sleep(&self) -> bool {
+        !self.has_ready() && !self.closed.get() && self.home.try_sleep()
+    }
+
+    /// The way to these tasks from any thread.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        Door { home: self.home }
+    }
+
+    /// Ends all tasks, in the order of their places, without polling them: their futures are dropped, their handles say
+    /// that they were cancelled. What they spawn meanwhile goes the same way, and letters are read no more.
+    pub fn shut_down(&self) {
+        if self.closed.replace(true) {
+            return;
+        }
+        let keys: Vec<Key> = self.live.borrow().iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.cancel(key);
+        }
+        self.ready.borrow_mut().clear();
+        self.root_woken.set(None);
+        drop(self.home.move_out());
+    }
+
+    /// Has the root polled in the next batch.
+    pub(crate) fn wake_root(&self) {
+        self.root_woken.set(Some(Cause::Outside));
+    }
+
+    /// Whether the root was woken since it was last polled.
+    pub(crate) fn is_root_woken(&self) -> bool {
+        self.root_woken.get().is_some()
+    }
+
+    /// Polls the future of `block_on`, which is a task like others, but for where it lives.
+    pub(crate) fn poll_root<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
+        let cause = self.root_woken.take().unwrap_or(Cause::Outside);
+        self.root.0.state.poll_begins();
+        let waker = Waker::from(Arc::clone(&self.root));
+        self.observe(|observer| observer.poll_begin(Key::NONE, cause));
+        trace::begin_poll(Key::NONE);
+        let polled = future.poll(&mut Context::from_waker(&waker));
+        let wait = trace::end_poll();
+        self.observe(|observer| observer.poll_end(Key::NONE, polled.is_pending().then_some(wait)));
+        polled
+    }
+
+    /// Lets the observer look on, if there is one.
+    #[inline]
+    pub(crate) fn observe(&self, look: impl FnOnce(&dyn Observer)) {
+        if let Some(observer) = &self.observer {
+            look(&**observer);
+        }
+    }
+
+    pub(super) fn is_finished(&self, key: Key) -> bool {
+        self.live.borrow().get(key).is_none_or(|entry| entry.ended)
+    }
+
+    pub(super) fn abort(&self, key: Key) {
+        let mut live = self.live.borrow_mut();
+        let Some(entry) = live.get_mut(key).filter(|entry| !entry.ended) else { return };
+        entry.aborted = true;
+        // While it runs, there is no task here; the end of its poll sees the flag.
+        if entry.task.as_ref().is_some_and(|task| task.header().state.wake_at_home()) {
+            drop(live);
+            self.push(key, trace::cause());
+        }
+    }
+
+    pub(super) fn set_referenced(&self, key: Key, referenced: bool) {
+        let mut live = self.live.borrow_mut();
+        let Some(entry) = live.get_mut(key).filter(|entry| !entry.ended) else { return };
+        if mem::replace(&mut entry.referenced, referenced) != referenced {
+            let count = self.referenced.get();
+            self.referenced.set(if referenced { count + 1 } else { count - 1 });
+        }
+    }
+
+    /// Moves the output of a task that has ended into `output`, an `Option` of its result; it stays `None` when it was
+    /// taken before.
+    pub(super) fn poll_join(&self, key: Key, cx: &mut Context<'_>, output: &mut dyn Any) -> Poll<()> {
+        let mut live = self.live.borrow_mut();
+        let Some(entry) = live.get_mut(key) else { return Poll::Ready(()) };
+        if !entry.ended {
+            let known = entry.joiner.as_ref().is_some_and(|joiner| joiner.will_wake(cx.waker()));
+            let former = if known { None } else { entry.joiner.replace(cx.waker().clone()) };
+            drop(live);
+            drop(former);
+            trace::waits_for(Wait::Task(key));
+            return Poll::Pending;
+        }
+        let entry = live.remove(key);
+        drop(live);
+        if let Some(Entry { task: Some(mut task), .. }) = entry {
+            task.take_output(output);
+        }
+        Poll::Ready(())
+    }
+
+    /// The handle is gone: the output is for nobody.
+    pub(super) fn detach(&self, key: Key) {
+        let mut live = self.live.borrow_mut();
+        let Some(entry) = live.get_mut(key) else { return };
+        entry.joinable = false;
+        let joiner = entry.joiner.take();
+        let ended = if entry.ended { live.remove(key) } else { None };
+        drop(live);
+        drop((joiner, ended));
+    }
+
+    #[inline]
+    fn push(&self, key: Key, cause: Cause) {
+        if key == Key::NONE {
+            self.root_woken.set(Some(cause));
+        } else {
+            self.ready.borrow_mut().push(Ready { key, cause });
+        }
+    }
+
+    fn open_wake(&self, key: Key) {
+        let queue = if key == Key::NONE {
+            self.root.0.state.letter_opened()
+        } else {
+            let live = self.live.borrow();
+            live.get(key).and_then(|entry| entry.task.as_ref()).is_some_and(|task| task.header().state.letter_opened())
+        };
+        if queue {
+            self.push(key, Cause::Mail);
+        }
+    }
+
+    /// Polls one task: the place that every poll passes.
+    fn run(&self, Ready { key, cause }: Ready) {
+        let mut live = self.live.borrow_mut();
+        let Some(entry) = live.get_mut(key) else { return };
+        if entry.ended || entry.aborted {
+            drop(live);
+            return self.cancel(key);
+        }
+        entry.info.woken_by = cause;
+        let task = entry.task.take().expect("a task is polled by one batch at a time");
+        drop(live);
+
+        self.observe(|observer| observer.poll_begin(key, cause));
+        trace::begin_poll(key);
+        self.running.set(key);
+        let (task, ended) = task.run();
+        self.running.set(Key::NONE);
+        let wait = trace::end_poll();
+        self.observe(|observer| observer.poll_end(key, (!ended).then_some(wait)));
+
+        if ended {
+            return self.end(key, task);
+        }
+        let mut live = self.live.borrow_mut();
+        let entry = live.get_mut(key).expect("a running task stays in the set");
+        entry.task = Some(task);
+        entry.info.waits_for = Some(wait);
+        if entry.aborted {
+            drop(live);
+            self.cancel(key);
+        }
+    }
+
+    /// Ends a task that is not running, unless it has ended: its future is dropped.
+    fn cancel(&self, key: Key) {
+        let mut live = self.live.borrow_mut();
+        let task = live.get_mut(key).filter(|entry| !entry.ended).and_then(|entry| entry.task.take());
+        drop(live);
+        if let Some(mut task) = task {
+            task.cancel();
+            self.end(key, task);
+        }
+    }
+
+    /// The task has become its output: keep it for the handle, or drop it.
+    fn end(&self, key: Key, task: TaskRef) {
+        let mut live = self.live.borrow_mut();
+        let entry = live.get_mut(key).expect("a task leaves the set only when it has ended");
+        entry.ended = true;
+        self.referenced.set(self.referenced.get() - usize::from(entry.referenced));
+        if !entry.joinable {
+            let entry = live.remove(key);
+            drop(live);
+            return drop((task, entry));
+        }
+        entry.task = Some(task);
+        let joiner = entry.joiner.take();
+        drop(live);
+        if let Some(joiner) = joiner {
+            joiner.wake();
+        }
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tasks")
+            .field("live", &self.len())
+            .field("ready", &self.ready.borrow().len())
+            .field("running", &self.running.get())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The waker of the future of `block_on`.
+struct Root(Header);
+
+impl Wake for Root {
+    fn wake(self: Arc<Self>) {
+        wake(&self.0);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        wake(&self.0);
+    }
+}
+
+/// The way to a loop's tasks from any thread.
+#[derive(Debug, Clone, Copy)]
+pub struct Door {
+    home: Home,
+}
+
+impl Door {
+    /// Has `call` called on the loop's thread, between polls, in the order in which calls and wakes are posted.
+    ///
+    /// # Errors
+    /// `call` comes back when the loop has ended.
+    pub fn post<C: FnOnce() + Send + 'static>(&self, call: C) -> Result<(), Box<dyn FnOnce() + Send>> {
+        self.home.post(Letter::Call(Box::new(call))).map_err(|letter| match letter {
+            Letter::Call(call) => call,
+            Letter::Wake(_) => unreachable!("what comes back is what was posted"),
+        })
+    }
+
+    /// Whether the loop still runs, or could be run again.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.home.is_open()
+    }
+}

@@ -1,0 +1,90 @@
+//! The two flags of a task, and why no wake is lost.
+//!
+//! | flag     | set                               | cleared                          | means                                   |
+//! |----------|-----------------------------------|----------------------------------|-----------------------------------------|
+//! | `queued` | at home, when the key is pushed   | at home, just before the poll    | the key is in the run queue             |
+//! | `posted` | by strangers, before they post    | at home, when a letter is opened | a letter is in the mailbox, or about to |
+//!
+//! ```text
+//!                 wake_at_home                    poll_begins
+//!        idle ────────────────────► queued ────────────────────► running ───► idle
+//!          │                          ▲                             │ wake_at_home
+//!          │ wake_from_afar           │ letter_opened               ▼
+//!          └────────► posted ─────────┘                           queued
+//! ```
+//!
+//! `queued` belongs to the home thread, so plain loads and stores do; it is atomic only so that the type says what is
+//! true, that strangers may hold a reference to it. It is cleared *before* the future is polled: a wake during the poll
+//! queues the task once more.
+//!
+//! `posted` is changed by read-modify-write operations only. A stranger who finds it set posts nothing, and relies on the
+//! letter that is under way. That is right because home clears the flag when it opens the letter, with an operation that
+//! reads what this stranger wrote; so what the stranger did before its wake happened before the poll that follows.
+
+use crate::loom::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+
+#[derive(Debug)]
+pub(super) struct State {
+    queued: AtomicBool,
+    posted: AtomicBool,
+}
+
+impl State {
+    /// Neither queued nor posted.
+    pub(super) fn idle() -> State {
+        State { queued: AtomicBool::new(false), posted: AtomicBool::new(false) }
+    }
+
+    /// Of a task that is pushed as it is made.
+    pub(super) fn queued() -> State {
+        State { queued: AtomicBool::new(true), posted: AtomicBool::new(false) }
+    }
+
+    /// At home. `true`: the caller pushes the key.
+    #[inline]
+    pub(super) fn wake_at_home(&self) -> bool {
+        let first = !self.queued.load(Relaxed);
+        self.queued.store(true, Relaxed);
+        first
+    }
+
+    /// On any thread. `true`: the caller posts a letter.
+    pub(super) fn wake_from_afar(&self) -> bool {
+        !self.posted.swap(true, AcqRel)
+    }
+
+    /// At home, with the letter in hand. `true`: the caller pushes the key.
+    pub(super) fn letter_opened(&self) -> bool {
+        self.posted.swap(false, AcqRel);
+        self.wake_at_home()
+    }
+
+    /// At home, with the key taken from the queue.
+    #[inline]
+    pub(super) fn poll_begins(&self) {
+        self.queued.store(false, Relaxed);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wakes_before_the_poll_are_one_and_a_wake_during_it_is_another() {
+        let state = State::idle();
+        assert_eq!([state.wake_at_home(), state.wake_at_home()], [true, false]);
+        state.poll_begins();
+        assert!(state.wake_at_home());
+    }
+
+    #[test]
+    fn letter_for_a_queued_task_pushes_nothing() {
+        let state = State::idle();
+        assert_eq!([state.wake_from_afar(), state.wake_from_afar()], [true, false]);
+        assert!(state.wake_at_home());
+        assert!(!state.letter_opened());
+        assert!(state.wake_from_afar(), "the next wake writes a new letter");
+    }
+}

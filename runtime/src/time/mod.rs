@@ -1,0 +1,49 @@
+//! Time: sleep, give up after a while, tick.
+//!
+//! All of it stands on the timer wheel of the loop: a tick is a millisecond, a timer is late by less than one and never
+//! early. Moments are [`std::time::Instant`]s of the loop's clock, which in tests may move by hand
+//! ([`Builder::manual_clock`](crate::Builder::manual_clock)).
+
+mod interval;
+mod sleep;
+mod timeout;
+
+pub use interval::{Interval, MissedTicks, Tick, interval, interval_at};
+pub use sleep::{Sleep, sleep, sleep_until};
+pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
+
+use crate::context;
+use std::time::{Duration, Instant};
+
+/// This moment, by the clock of the thread's loop.
+///
+/// # Panics
+/// When this thread is in no loop.
+#[must_use]
+#[track_caller]
+pub fn now() -> Instant {
+    context::with(|core| core.clock.fresh())
+}
+
+/// Moves the manual clock of the thread's loop. What comes due meanwhile fires in the loop's next turn.
+///
+/// # Panics
+/// When this thread is in no loop, or when its clock is the system's.
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::{Runtime, time};
+/// use std::time::Duration;
+///
+/// let runtime = Runtime::builder().manual_clock().build()?;
+/// runtime.block_on(async {
+///     let before = time::now();
+///     time::advance(Duration::from_secs(1));
+///     assert_eq!(time::now() - before, Duration::from_secs(1));
+/// });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn advance(by: Duration) {
+    context::with(|core| core.clock.advance(by));
+}

@@ -1,0 +1,198 @@
+//! Timers: a hierarchical wheel over paged storage, with constant-time insert, cancel and reset.
+//!
+//! The engine knows ticks and wakers, nothing else: no clock, no loop. Its caller says what time it is
+//! ([`expire`](Timers::expire)) and wakes whom it is told to.
+//!
+//! ```text
+//!   Key ──► entries: pages of 256, 32 bytes each, never moved
+//!             │  deadline, waker, previous, next
+//!             ▼
+//!   wheel: 8 levels of 64 slots; a slot is a list through the entries
+//!     level 0   one tick a slot        │ the next 64 ticks
+//!     level 1   64 ticks a slot        │ the next 4,096
+//!     ...       ...                    │
+//!     level 7   2^42 ticks a slot      │ 2^44 ticks, 557 years
+//! ```
+//!
+//! Costs: a timer is 32 bytes here. When its slot comes due at a level above 0, it moves down one level or more, so it is
+//! touched at most eight times in its life, and usually twice.
+//!
+//! Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987, is the source of the structure.
+
+mod entries;
+#[cfg(test)]
+mod tests;
+mod wheel;
+
+use crate::arena::Key;
+use crate::clock::Tick;
+use entries::{DEADLINE_MAX, Entries};
+use std::task::{Poll, Waker};
+use wheel::Wheel;
+
+/// All timers of one loop.
+///
+/// Wakers are never woken or dropped in here, since that may run code that comes back to these timers: they are handed
+/// to the caller.
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::engine::Timers;
+/// use std::task::Waker;
+///
+/// let mut timers = Timers::new();
+/// let key = timers.insert(10);
+/// timers.poll(key, Waker::noop());
+/// assert_eq!(timers.until_next(), Some(10));
+///
+/// let mut due = Vec::new();
+/// timers.expire(9, &mut due);
+/// assert!(due.is_empty(), "never early");
+/// timers.expire(10, &mut due);
+/// assert_eq!(due.len(), 1);
+/// ```
+#[derive(Debug, Default)]
+pub struct Timers {
+    entries: Entries,
+    wheel: Wheel,
+    refs: usize,
+}
+
+impl Timers {
+    /// No timers, and no memory for them yet but the wheel's 4 KiB.
+    #[must_use]
+    pub fn new() -> Timers {
+        Timers::default()
+    }
+
+    /// How many timers there are, armed or fired and not yet cancelled.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sets a timer for `deadline`, and names it. A deadline that has passed fires at the next
+    /// [`expire`](Timers::expire); one beyond 557 years is brought forward to that.
+    ///
+    /// The timer lives until [`cancel`](Timers::cancel), also after it has fired.
+    ///
+    /// # Panics
+    /// When there are 2^32 - 1 timers already.
+    pub fn insert(&mut self, deadline: Tick) -> Key {
+        let key = self.entries.insert(self.bounded(deadline));
+        self.wheel.link(&mut self.entries, key.index());
+        key
+    }
+
+    /// Ends a timer, fired or not. What comes back is the waker that it held, for the caller to drop.
+    pub fn cancel(&mut self, key: Key) -> Option<Waker> {
+        let entry = self.entries.get_mut(key)?;
+        let (armed, referenced, waker) = (!entry.is_fired(), entry.is_referenced(), entry.waker.take());
+        if armed {
+            self.wheel.unlink(&mut self.entries, key.index());
+            self.refs -= usize::from(referenced);
+        }
+        self.entries.remove(key.index());
+        waker
+    }
+
+    /// Sets a timer anew, fired or not; it keeps its waker and stands behind all others of its new deadline. `false` when
+    /// there is no such timer.
+    pub fn reset(&mut self, key: Key, deadline: Tick) -> bool {
+        let deadline = self.bounded(deadline);
+        let Some(entry) = self.entries.get_mut(key) else { return false };
+        if !entry.is_fired() {
+            self.wheel.unlink(&mut self.entries, key.index());
+        } else if entry.is_referenced() {
+            self.refs += 1;
+        }
+        self.entries[key.index()].set_deadline(deadline);
+        self.wheel.link(&mut self.entries, key.index());
+        true
+    }
+
+    /// Whether a timer has fired; if not, `waker` will be among the due when it does. With it comes the waker that was
+    /// there before, for the caller to drop. A timer that does not exist counts as fired.
+    pub fn poll(&mut self, key: Key, waker: &Waker) -> (Poll<()>, Option<Waker>) {
+        match self.entries.get_mut(key) {
+            Some(entry) if !entry.is_fired() => {
+                let known = entry.waker.as_ref().is_some_and(|known| known.will_wake(waker));
+                (Poll::Pending, if known { None } else { entry.waker.replace(waker.clone()) })
+            }
+            _ => (Poll::Ready(()), None),
+        }
+    }
+
+    /// When a timer fires, or fired if that is known no more: `None`.
+    #[must_use]
+    pub fn deadline(&self, key: Key) -> Option<Tick> {
+        self.entries.get(key).filter(|entry| !entry.is_fired()).map(entries::Entry::deadline)
+    }
+
+    /// Whether a timer has fired; `None` when there is no such timer.
+    #[must_use]
+    pub fn is_fired(&self, key: Key) -> Option<bool> {
+        self.entries.get(key).map(entries::Entry::is_fired)
+    }
+
+    /// Lets a timer count, or not, when the loop asks whether anything keeps it alive. A new timer does not count.
+    pub fn set_referenced(&mut self, key: Key, referenced: bool) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if entry.is_referenced() != referenced {
+            entry.set_referenced(referenced);
+            if !entry.is_fired() {
+                self.refs = if referenced { self.refs + 1 } else { self.refs - 1 };
+            }
+        }
+    }
+
+    /// How many timers that count are armed.
+    #[must_use]
+    pub fn referenced(&self) -> usize {
+        self.refs
+    }
+
+    /// A tick before which nothing is due: the next deadline, or the moment when the wheel must look closer to tell.
+    /// `None` when nothing is armed.
+    #[must_use]
+    pub fn until_next(&self) -> Option<Tick> {
+        self.wheel.next_slot().map(|slot| slot.start)
+    }
+
+    /// Fires all whose deadline is `now` or before, in the order of their deadlines and, among equals, in the order in
+    /// which they were set. Their wakers are added to `due`. A `now` before an earlier one changes nothing.
+    pub fn expire(&mut self, now: Tick, due: &mut Vec<Waker>) {
+        while let Some(slot) = self.wheel.next_slot().filter(|slot| slot.start <= now) {
+            let mut next = self.wheel.open(&slot);
+            while let Some(index) = next {
+                let entry = &mut self.entries[index];
+                next = entry.next();
+                if slot.level == 0 {
+                    self.refs -= usize::from(entry.is_referenced());
+                    entry.set_fired();
+                    due.extend(entry.waker.take());
+                } else {
+                    self.wheel.link(&mut self.entries, index);
+                }
+            }
+        }
+        self.wheel.advance(now.min(DEADLINE_MAX));
+    }
+
+    /// The time of the last expiry.
+    #[must_use]
+    pub fn elapsed(&self) -> Tick {
+        self.wheel.elapsed()
+    }
+
+    /// A deadline as the wheel can hold it: not in its past, not beyond its end.
+    fn bounded(&self, deadline: Tick) -> Tick {
+        deadline.clamp(self.wheel.elapsed(), DEADLINE_MAX)
+    }
+}

@@ -1,0 +1,217 @@
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::task::Wake;
+
+/// A waker that writes its number into a shared trace.
+struct Mark(u64, Arc<Mutex<Vec<u64>>>);
+
+impl Wake for Mark {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().unwrap().push(self.0);
+    }
+}
+
+#[derive(Default)]
+struct Bench {
+    timers: Timers,
+    trace: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Bench {
+    fn insert(&mut self, number: u64, deadline: Tick) -> Key {
+        let key = self.timers.insert(deadline);
+        let waker = Arc::new(Mark(number, Arc::clone(&self.trace))).into();
+        assert!(self.timers.poll(key, &waker).0.is_pending());
+        key
+    }
+
+    /// The numbers of those that fire.
+    fn expire(&mut self, now: Tick) -> Vec<u64> {
+        let mut due = Vec::new();
+        self.timers.expire(now, &mut due);
+        due.into_iter().for_each(Waker::wake);
+        std::mem::take(&mut self.trace.lock().unwrap())
+    }
+}
+
+#[test]
+fn fires_at_its_deadline_and_not_a_tick_before() {
+    for deadline in [0, 1, 63, 64, 65, 4_095, 4_096, 262_144, (1 << 36) + 1, (1 << 43) + 12_345] {
+        let mut bench = Bench::default();
+        let key = bench.insert(1, deadline);
+        if deadline > 0 {
+            assert_eq!(bench.expire(deadline - 1), []);
+            assert_eq!(bench.timers.is_fired(key), Some(false));
+        }
+        assert_eq!(bench.expire(deadline), [1]);
+        assert_eq!(bench.timers.is_fired(key), Some(true));
+        assert_eq!(bench.expire(DEADLINE_MAX), [], "once");
+    }
+}
+
+#[test]
+fn equal_deadlines_fire_in_the_order_they_were_set_across_levels() {
+    let mut bench = Bench::default();
+    bench.insert(1, 5_000);
+    bench.expire(4_000); // the same deadline is now on another level
+    bench.insert(2, 5_000);
+    bench.expire(4_990);
+    bench.insert(3, 5_000);
+    let last = bench.insert(0, 5_000);
+    bench.timers.reset(last, 5_000);
+    assert_eq!(bench.expire(5_000), [1, 2, 3, 0]);
+}
+
+#[test]
+fn cancelled_timer_never_fires_and_gives_its_waker_back() {
+    let mut bench = Bench::default();
+    let key = bench.insert(1, 100);
+    assert!(bench.timers.cancel(key).is_some());
+    assert!(bench.timers.cancel(key).is_none());
+    assert_eq!(bench.expire(1_000), []);
+    assert!(bench.timers.is_empty());
+}
+
+#[test]
+fn fired_timer_can_be_set_again() {
+    let mut bench = Bench::default();
+    let key = bench.insert(1, 10);
+    assert_eq!(bench.expire(10), [1]);
+    assert!(bench.timers.reset(key, 20));
+    assert_eq!(bench.timers.deadline(key), Some(20));
+    bench.insert(2, 20); // the waker of the first went with its first firing
+    assert_eq!(bench.expire(20), [2]);
+    assert_eq!(bench.timers.is_fired(key), Some(true));
+}
+
+#[test]
+fn deadline_in_the_past_fires_at_the_next_expiry_even_if_time_stands() {
+    let mut bench = Bench::default();
+    bench.expire(500);
+    bench.insert(1, 3);
+    assert_eq!(bench.timers.until_next(), Some(500));
+    assert_eq!(bench.expire(500), [1]);
+}
+
+#[test]
+fn reading_that_leaps_back_changes_nothing() {
+    let mut bench = Bench::default();
+    bench.expire(1_000);
+    bench.insert(1, 1_010);
+    assert_eq!(bench.expire(3), []);
+    assert_eq!(bench.timers.elapsed(), 1_000);
+    assert_eq!(bench.expire(1_010), [1]);
+}
+
+#[test]
+fn deadlines_beyond_the_wheel_are_brought_forward_to_its_end() {
+    let mut bench = Bench::default();
+    let key = bench.insert(1, Tick::MAX);
+    assert_eq!(bench.timers.deadline(key), Some(DEADLINE_MAX));
+    assert_eq!(bench.expire(Tick::MAX), [1]);
+    bench.insert(2, 7);
+    assert_eq!(bench.expire(Tick::MAX), [2], "the wheel has come to its end and still turns");
+}
+
+#[test]
+fn referenced_timers_count_while_they_are_armed() {
+    let mut timers = Timers::new();
+    let (a, b) = (timers.insert(1), timers.insert(2));
+    timers.set_referenced(a, true);
+    timers.set_referenced(a, true);
+    timers.set_referenced(b, true);
+    assert_eq!(timers.referenced(), 2);
+    timers.expire(1, &mut Vec::new());
+    assert_eq!(timers.referenced(), 1);
+    timers.reset(a, 5);
+    assert_eq!(timers.referenced(), 2);
+    timers.set_referenced(a, false);
+    timers.cancel(b);
+    assert_eq!(timers.referenced(), 0);
+}
+
+#[derive(Debug, Clone)]
+enum Op {
+    Insert(u64),
+    Cancel(usize),
+    Reset(usize, u64),
+    Pass(u64),
+    Leap,
+}
+
+fn distances() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        0..4_u64,
+        0..200_u64,
+        0..20_000_u64,
+        (0..45_u32).prop_map(|bits| 1 << bits),
+        (0..45_u32).prop_map(|bits| (1 << bits) - 1)
+    ]
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let op = prop_oneof![
+        4 => distances().prop_map(Op::Insert),
+        2 => any::<usize>().prop_map(Op::Cancel),
+        2 => (any::<usize>(), distances()).prop_map(|(n, d)| Op::Reset(n, d)),
+        3 => distances().prop_map(Op::Pass),
+        1 => Just(Op::Leap),
+    ];
+    proptest::collection::vec(op, 0..120)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The slow twin: a tree ordered by deadline and by when the timer was set.
+    #[test]
+    fn wheel_agrees_with_a_tree(ops in ops()) {
+        let mut bench = Bench::default();
+        let mut twin: BTreeMap<(Tick, usize), u64> = BTreeMap::new();
+        let mut keys: Vec<(Key, Option<(Tick, usize)>)> = Vec::new();
+        let mut now = 0;
+        for (turn, op) in ops.into_iter().enumerate() {
+            match op {
+                Op::Insert(distance) => {
+                    let (number, deadline) = (keys.len() as u64, (now + distance).min(DEADLINE_MAX));
+                    let key = bench.insert(number, now + distance);
+                    twin.insert((deadline, turn), number);
+                    keys.push((key, Some((deadline, turn))));
+                }
+                Op::Cancel(n) if !keys.is_empty() => {
+                    let at = n % keys.len();
+                    let (key, place) = &mut keys[at];
+                    let was_armed = place.take().is_some_and(|place| twin.remove(&place).is_some());
+                    prop_assert_eq!(bench.timers.cancel(*key).is_some(), was_armed);
+                }
+                Op::Reset(n, distance) if !keys.is_empty() => {
+                    let at = n % keys.len();
+                    let (key, place) = &mut keys[at];
+                    let armed = place.is_some_and(|place| twin.contains_key(&place));
+                    if armed {
+                        let deadline = (now + distance).min(DEADLINE_MAX);
+                        let number = twin.remove(&place.unwrap()).unwrap();
+                        twin.insert((deadline, turn), number);
+                        *place = Some((deadline, turn));
+                        prop_assert!(bench.timers.reset(*key, now + distance));
+                        prop_assert_eq!(bench.timers.deadline(*key), Some(deadline));
+                    }
+                }
+                Op::Pass(distance) => {
+                    now = (now + distance).min(DEADLINE_MAX);
+                    let later = twin.split_off(&(now + 1, 0));
+                    let due: Vec<u64> = std::mem::replace(&mut twin, later).into_values().collect();
+                    prop_assert_eq!(bench.expire(now), due);
+                }
+                Op::Leap if now > 0 => prop_assert_eq!(bench.expire(now / 2), []),
+                _ => {}
+            }
+            let first = twin.keys().next().map(|(deadline, _)| *deadline);
+            prop_assert_eq!(bench.timers.until_next().is_some(), first.is_some());
+            prop_assert!(bench.timers.until_next() <= first, "never later than the first deadline");
+            prop_assert!(bench.timers.until_next().is_none_or(|next| next >= now));
+        }
+    }
+}

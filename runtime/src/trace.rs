@@ -1,0 +1,212 @@
+//! Who runs, who woke it, what it waits for, and how much it may still do: the notes that make a loop explain itself.
+//!
+//! One small record per thread, plain cells. Whoever wakes a task leaves the [`Cause`]; a leaf future that returns
+//! `Pending` leaves the [`Wait`]; the run of a task collects both. A dump of all tasks can then say what each waits for
+//! without polling any of them, and it costs a store where the thing happens.
+//!
+//! The poll's budget lives here for the same reason: leaves, which know nothing of the loop, take from it.
+
+use crate::arena::Key;
+use std::cell::Cell;
+use std::task::{Context, Poll};
+
+/// How many operations a task may complete in one poll before it must let the others run.
+///
+/// A connection with endless data, or a channel that is never empty, would otherwise hold the loop for ever: its leaves
+/// never return `Pending`. 128 is large enough that the detour (one wake, one pass through the queue) is below a
+/// hundredth of the work, and small enough that a turn stays short.
+pub const OPERATIONS_PER_POLL: u32 = 128;
+
+/// Why a task became runnable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Cause {
+    /// It was just spawned.
+    #[default]
+    Spawn,
+    /// Another task woke it, or it woke itself.
+    Task(Key),
+    /// A source became ready.
+    Io,
+    /// A deadline passed.
+    Timer,
+    /// A wake or a call came from another thread: the pool, a handle, a channel.
+    Mail,
+    /// Code that runs between polls woke it: the caller of `block_on`, or of a turn.
+    Outside,
+}
+
+/// The direction of a source: what can be read from it, or what can be written to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Bytes, a connection or an end to be taken.
+    Read,
+    /// Room to be filled.
+    Write,
+}
+
+/// What a task that returned `Pending` waits for, as its last leaf told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Wait {
+    /// No leaf of ours told: a hand-written future, or one from elsewhere.
+    #[default]
+    Unknown,
+    /// The timer of that key.
+    Timer(Key),
+    /// One side of the source of that key.
+    Source(Key, Side),
+    /// The end of the task of that key.
+    Task(Key),
+    /// A message from a channel.
+    Receive,
+    /// Room in a channel.
+    Send,
+    /// The one value of a oneshot.
+    Oneshot,
+    /// A notification.
+    Notify,
+    /// A job of the thread pool, or a place in its queue.
+    Pool,
+    /// Its next turn: it yielded, or its budget was spent.
+    Turn,
+}
+
+/// The parts of one turn, in the order in which they happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// What was runnable when the batch began is polled, once each.
+    Run,
+    /// The kernel is asked for events; the only phase that blocks.
+    Poll,
+    /// Letters from other threads are taken in.
+    Mail,
+    /// Deadlines that have passed become wakes.
+    Timers,
+}
+
+/// Looks on while the loop turns: told of each phase and of each poll.
+///
+/// Chosen when the loop is built; without one, the loop pays a branch at these places and nothing else. All methods do
+/// nothing unless they are overridden. They run on the loop's thread, between and around everything else, so they must
+/// be short and must not call back into the loop.
+pub trait Observer {
+    /// A phase begins; the one before it has ended.
+    fn phase(&self, phase: Phase) {
+        let _ = phase;
+    }
+
+    /// The task of that key is about to be polled, and why.
+    fn poll_begin(&self, task: Key, cause: Cause) {
+        let _ = (task, cause);
+    }
+
+    /// The poll is over; `Some` tells what the task waits for now, `None` that it has ended.
+    fn poll_end(&self, task: Key, wait: Option<Wait>) {
+        let _ = (task, wait);
+    }
+}
+
+struct Notes {
+    cause: Cell<Cause>,
+    wait: Cell<Wait>,
+    budget: Cell<u32>,
+}
+
+thread_local! {
+    static NOTES: Notes =
+        const { Notes { cause: Cell::new(Cause::Outside), wait: Cell::new(Wait::Unknown), budget: Cell::new(OPERATIONS_PER_POLL) } };
+}
+
+/// Leaves the note of what the running task waits for; called by a leaf that is about to return `Pending`.
+///
+/// # Examples
+/// A hand-written leaf tells what it waits for:
+/// ```
+/// use evloop_runtime::engine::trace::{Wait, waits_for};
+/// use std::task::Poll;
+///
+/// let mut first = true;
+/// let leaf = std::future::poll_fn(move |cx| {
+///     if std::mem::take(&mut first) {
+///         waits_for(Wait::Turn);
+///         cx.waker().wake_by_ref();
+///         return Poll::Pending;
+///     }
+///     Poll::Ready(())
+/// });
+/// evloop_runtime::block_on(leaf);
+/// ```
+#[inline]
+pub fn waits_for(wait: Wait) {
+    NOTES.with(|notes| notes.wait.set(wait));
+}
+
+/// Takes one operation from the budget of this poll. When it is spent, the task is woken for its next turn and must
+/// return `Pending`.
+///
+/// # Cancel safety
+/// Nothing is lost: the operation has not begun when this is `Pending`.
+#[inline]
+pub fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
+    NOTES.with(|notes| match notes.budget.get().checked_sub(1) {
+        Some(left) => {
+            notes.budget.set(left);
+            Poll::Ready(())
+        }
+        None => {
+            notes.wait.set(Wait::Turn);
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+}
+
+/// What would be the cause of a wake that happened now.
+#[inline]
+pub(crate) fn cause() -> Cause {
+    NOTES.with(|notes| notes.cause.get())
+}
+
+/// From now on wakes have this cause.
+#[inline]
+pub(crate) fn set_cause(cause: Cause) {
+    NOTES.with(|notes| notes.cause.set(cause));
+}
+
+/// A poll of that task begins: a fresh budget, nothing waited for, and the task as the cause of what it wakes.
+#[inline]
+pub(crate) fn begin_poll(task: Key) {
+    NOTES.with(|notes| {
+        notes.cause.set(Cause::Task(task));
+        notes.wait.set(Wait::Unknown);
+        notes.budget.set(OPERATIONS_PER_POLL);
+    });
+}
+
+/// The poll is over: what the task waits for, if it is not done. The budget is full again for who polls without a task.
+#[inline]
+pub(crate) fn end_poll() -> Wait {
+    NOTES.with(|notes| {
+        notes.cause.set(Cause::Outside);
+        notes.budget.set(OPERATIONS_PER_POLL);
+        notes.wait.get()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    #[test]
+    fn budget_ends_after_its_operations_and_is_full_in_the_next_poll() {
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..2 {
+            begin_poll(Key::NONE);
+            let granted = (0..).take_while(|_| poll_budget(&mut cx).is_ready()).count();
+            assert_eq!(granted, OPERATIONS_PER_POLL as usize);
+            assert_eq!(end_poll(), Wait::Turn);
+        }
+    }
+}

@@ -81,12 +81,23 @@ pub(crate) enum Kind {
     ResponseValue,
     /// A response field that is the server's to write.
     ResponseReserved,
+    /// A response begun twice, continued before it was begun or after its end, or with a status that is none.
+    ResponseOrder,
+    /// A response body that is longer or shorter than its head said.
+    ResponseLength,
+    /// The client has gone.
+    Gone,
 }
 
 impl Error {
     #[cold]
     pub(crate) const fn new(kind: Kind) -> Error {
         Error { kind }
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn kind(self) -> Kind {
+        self.kind
     }
 
     /// The status to answer a client with, whose request this refuses; `None` when the application was at fault.
@@ -116,7 +127,12 @@ impl Error {
             }
             Kind::CodingUnsupported => StatusCode::NOT_IMPLEMENTED,
             Kind::VersionUnsupported => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-            Kind::ResponseName | Kind::ResponseValue | Kind::ResponseReserved => return None,
+            Kind::ResponseName
+            | Kind::ResponseValue
+            | Kind::ResponseReserved
+            | Kind::ResponseOrder
+            | Kind::ResponseLength
+            | Kind::Gone => return None,
         })
     }
 
@@ -135,7 +151,12 @@ impl Error {
 
     /// Whether the application asked for a response field that cannot be written.
     pub const fn is_response_field(&self) -> bool {
-        self.status().is_none()
+        matches!(self.kind, Kind::ResponseName | Kind::ResponseValue | Kind::ResponseReserved)
+    }
+
+    /// Whether the client has gone, so that there is nobody to receive from or to send to.
+    pub const fn is_gone(&self) -> bool {
+        matches!(self.kind, Kind::Gone)
     }
 }
 
@@ -169,6 +190,9 @@ impl fmt::Display for Error {
             Kind::ResponseName => "response field name is not a token",
             Kind::ResponseValue => "control character in a response field value",
             Kind::ResponseReserved => "response field belongs to the server",
+            Kind::ResponseOrder => "part of a response out of its order",
+            Kind::ResponseLength => "response body is not as long as its head says",
+            Kind::Gone => "the client has gone",
         })
     }
 }

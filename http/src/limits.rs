@@ -36,13 +36,14 @@ pub struct Limits {
     /// Bytes of a request body, without the chunked coding around them. Past it: 413.
     ///
     /// Stops a body without end, which would fill whatever the application keeps it in. Bodies are streamed and take
-    /// no memory of their own here, so the default is a generous 1 GiB: past that, whoever runs the server should say so.
+    /// no memory of their own here, so the default is a generous 1 GiB: past that, whoever runs the server should say
+    /// so.
     pub body_bytes_max: u64,
 
     /// Bytes of the extensions of one chunk. Past it: 400.
     ///
-    /// Stops a sender who hides gigabytes in extensions nobody reads, out of sight of `body_bytes_max`. The default of
-    /// 256 bytes has room for the signatures that some storage clients put there.
+    /// Stops a sender who hides gigabytes in extensions nobody reads, out of sight of `body_bytes_max`. The default
+    /// of 256 bytes has room for the signatures that some storage clients put there.
     pub chunk_extension_bytes_max: usize,
 
     /// Bytes of the trailer section after a chunked body, line ends included. Past it: 431.
@@ -53,8 +54,8 @@ pub struct Limits {
 
     /// Pipelined requests answered before their answers are written out.
     ///
-    /// Stops a client that sends thousands of tiny requests in one piece and reads nothing: the answers would gather in
-    /// memory. The default of 32 keeps a write call well filled; past it, the next request waits for the write.
+    /// Stops a client that sends thousands of tiny requests in one piece and reads nothing: the answers would gather
+    /// in memory. The default of 32 keeps a write call well filled; past it, the next request waits for the write.
     pub pipelined_max: usize,
 }
 

@@ -15,13 +15,6 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-/// After how many polls the kernel is asked for events though tasks are still queued.
-///
-/// Asking costs as much as some thirty polls of a task that does nothing, so it is not done between every two batches;
-/// not asking delays a packet that has come. At 128, asking adds a fifth to the cheapest of polls, and a packet waits for
-/// no more than these polls, or for the one batch that is under way.
-const POLLS_PER_TURN: usize = 128;
-
 /// How far [`Runtime::run`] goes; libuv's `uv_run_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -69,7 +62,7 @@ impl Runtime {
 
     /// Turns the loop until `future` is done, and gives its output.
     ///
-    /// The future is polled as a task is, first in the batch after it was woken. Tasks that are still there when it is
+    /// The future is polled as a task is, in the order of wakes. Tasks that are still there when it is
     /// done stay, and go on with the next run.
     ///
     /// # Panics
@@ -165,7 +158,7 @@ impl Runtime {
     fn turn(&self, may_block: bool, poll_root: &mut dyn FnMut() -> bool) -> io::Result<bool> {
         let core = &*self.core;
         core.begin(Phase::Run); // 1. who was woken is polled
-        if self.run_batches(poll_root) {
+        if core.tasks.run_batch_and_root(poll_root) {
             return Ok(true);
         }
         core.begin(Phase::Poll); // 2. the only place that blocks
@@ -178,22 +171,6 @@ impl Runtime {
         core.wake_due(|due| core.timers.borrow_mut().expire(core.clock.tick(), due));
         trace::set_cause(Cause::Outside);
         Ok(false)
-    }
-
-    /// Polls batch after batch until none is queued, or until it is time to look at the kernel again.
-    fn run_batches(&self, poll_root: &mut dyn FnMut() -> bool) -> bool {
-        let tasks = &self.core.tasks;
-        let mut polls = 0;
-        while polls < POLLS_PER_TURN && tasks.has_ready() {
-            if tasks.is_root_woken() {
-                polls += 1;
-                if poll_root() {
-                    return true;
-                }
-            }
-            polls += tasks.run_batch();
-        }
-        false
     }
 
     /// How long the kernel may be waited for: not at all if there is anything to do, else until the next deadline, or for

@@ -168,6 +168,14 @@ pub(crate) fn cause() -> Cause {
     NOTES.with(|notes| notes.cause.get())
 }
 
+/// The task that is being polled, or [`Key::NONE`].
+pub(crate) fn running() -> Key {
+    match cause() {
+        Cause::Task(key) => key,
+        _ => Key::NONE,
+    }
+}
+
 /// From now on wakes have this cause.
 #[inline]
 pub(crate) fn set_cause(cause: Cause) {

@@ -1,10 +1,10 @@
 //! Where a request's body lies in the bytes that follow its head.
 //!
-//! A [`BodyDecoder`] copies nothing. Shown some input, it says how much of it is used up and which part of that is the
-//! body's; the caller hands that part on and comes back with the rest.
+//! A [`BodyDecoder`] copies nothing. Shown some input, it says how much of it is used up and which part of that is
+//! the body's; the caller hands that part on and comes back with the rest.
 //!
-//! A chunked body (RFC 9112 section 7.1) is walked one byte at a time where it is framing, and in one piece where it is
-//! data:
+//! A chunked body (RFC 9112 section 7.1) is walked one byte at a time where it is framing, and in one piece where it
+//! is data:
 //!
 //! ```text
 //!        ┌──────────────── data ends: DataCr ─ DataLf ◀──────────┐
@@ -24,7 +24,8 @@ use super::{is_text, is_token};
 use crate::error::{Error, Kind};
 use crate::limits::Limits;
 
-/// Digits of the largest size a `u64` holds. More are refused, even zeros: a run of zeros without end is an attack too.
+/// Digits of the largest size a `u64` holds. More are refused, even zeros: a run of zeros without end is an attack
+/// too.
 const SIZE_DIGITS_MAX: u8 = 16;
 
 /// What a look at some input has found.
@@ -133,7 +134,8 @@ impl BodyDecoder {
         self.state == State::Ended
     }
 
-    /// How many bytes of the body are still to come, where the client has said so; never for chunks, unless they ended.
+    /// How many bytes of the body are still to come, where the client has said so; never for chunks, unless they
+    /// ended.
     #[inline]
     pub fn remaining_hint(&self) -> Option<u64> {
         match self.state {
@@ -145,8 +147,8 @@ impl BodyDecoder {
 
     /// Looks at what came, and finds at most one piece of the body in it.
     ///
-    /// All input is used up unless the body ended, or a second piece begins: call again with the rest until nothing is
-    /// consumed. Framing after a piece is read ahead, so the last piece usually comes with `ended` set.
+    /// All input is used up unless the body ended, or a second piece begins: call again with the rest until nothing
+    /// is consumed. Framing after a piece is read ahead, so the last piece usually comes with `ended` set.
     ///
     /// # Errors
     ///
@@ -156,11 +158,7 @@ impl BodyDecoder {
     pub fn decode(&mut self, input: &[u8]) -> Result<Decoded, Error> {
         match self.state {
             State::Length => Ok(self.decode_length(input)),
-            State::Ended => Ok(Decoded {
-                consumed: 0,
-                data: 0..0,
-                ended: true,
-            }),
+            State::Ended => Ok(Decoded { consumed: 0, data: 0..0, ended: true }),
             _ => self.decode_chunked(input),
         }
     }
@@ -171,11 +169,7 @@ impl BodyDecoder {
         if self.left == 0 {
             self.state = State::Ended;
         }
-        Decoded {
-            consumed: taken,
-            data: 0..taken,
-            ended: self.left == 0,
-        }
+        Decoded { consumed: taken, data: 0..taken, ended: self.left == 0 }
     }
 
     fn decode_chunked(&mut self, input: &[u8]) -> Result<Decoded, Error> {
@@ -197,11 +191,7 @@ impl BodyDecoder {
                 self.state = State::DataCr;
             }
         }
-        Ok(Decoded {
-            consumed: at,
-            data,
-            ended: self.state == State::Ended,
-        })
+        Ok(Decoded { consumed: at, data, ended: self.state == State::Ended })
     }
 
     /// Of so many bytes at hand, how many are data; they count as used.
@@ -224,7 +214,6 @@ impl BodyDecoder {
                 self.spend(Kind::ChunkExtensionTooLong)?;
                 State::Extension
             }
-            (State::ExtensionSpace, _) => return Err(Error::new(Kind::ChunkSize)),
             (State::Extension, b'\r') => State::SizeLf,
             (State::Extension, _) if is_text(byte) => {
                 self.spend(Kind::ChunkExtensionTooLong)?;
@@ -232,7 +221,7 @@ impl BodyDecoder {
             }
             (State::Extension, _) => return Err(Error::new(Kind::ChunkExtension)),
             (State::SizeLf, b'\n') => self.size_read()?,
-            (State::SizeLf, _) => return Err(Error::new(Kind::ChunkSize)),
+            (State::ExtensionSpace | State::SizeLf, _) => return Err(Error::new(Kind::ChunkSize)),
             (State::DataCr, b'\r') => State::DataLf,
             (State::DataLf, b'\n') => {
                 self.digits = 0;
@@ -240,7 +229,9 @@ impl BodyDecoder {
                 State::Size
             }
             (State::DataCr | State::DataLf, _) => return Err(Error::new(Kind::ChunkEnd)),
-            (State::Length | State::Data | State::Ended, _) => unreachable!("these bytes are not framing"),
+            (State::Length | State::Data | State::Ended, _) => {
+                unreachable!("these bytes are not framing")
+            }
             _ => self.trailer_byte(byte)?,
         };
         Ok(())
@@ -308,3 +299,6 @@ impl BodyDecoder {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

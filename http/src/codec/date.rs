@@ -45,7 +45,7 @@ impl Date {
 
     /// The same as text.
     pub fn as_str(&self) -> &str {
-        str::from_utf8(self.as_bytes()).expect("a date is ASCII")
+        ascii(self.as_bytes())
     }
 
     /// The Date field, its line end, and the empty line that ends a head.
@@ -89,10 +89,7 @@ pub struct DateCache {
 impl DateCache {
     /// A cache that starts at this second since 1970.
     pub fn new(unix_second: u64) -> DateCache {
-        DateCache {
-            unix_second,
-            date: Date::at(unix_second),
-        }
+        DateCache { unix_second, date: Date::at(unix_second) }
     }
 
     /// The date of this second since 1970, formatted anew only if it is another than the last.
@@ -111,6 +108,11 @@ impl Default for DateCache {
     }
 }
 
+/// Bytes of a date, by the invariant of [`Date`].
+fn ascii(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).expect("a date is ASCII")
+}
+
 /// A place to format into.
 struct Text {
     bytes: [u8; TAIL_BYTES],
@@ -119,10 +121,7 @@ struct Text {
 
 impl Default for Text {
     fn default() -> Text {
-        Text {
-            bytes: [0; TAIL_BYTES],
-            length: 0,
-        }
+        Text { bytes: [0; TAIL_BYTES], length: 0 }
     }
 }
 

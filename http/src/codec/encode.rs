@@ -24,14 +24,14 @@
 //! # Ok::<(), evloop_http::error::Error>(())
 //! ```
 //!
-//! The application names what it wants to say; framing, connection and date are the server's, so that a response cannot
-//! contradict what is done with the socket. The status line says HTTP/1.1 to every client, also one that speaks 1.0 (RFC
-//! 9110 section 6.2): what such a client cannot read, chunks, is left out by the caller.
+//! The application names what it wants to say; framing, connection and date are the server's, so that a response
+//! cannot contradict what is done with the socket. The status line says HTTP/1.1 to every client, also one that
+//! speaks 1.0 (RFC 9110 section 6.2): what such a client cannot read, chunks, is left out by the caller.
 
 use bytes::BytesMut;
 
 use super::date::Date;
-use super::{byte_table, gather, is_text, is_token};
+use super::{byte_table, gather, is, is_text, is_token};
 use crate::error::{Error, Kind};
 use crate::message::StatusCode;
 
@@ -67,7 +67,8 @@ pub enum ConnectionField {
 
 /// A response head being written.
 ///
-/// A head that is dropped before [`finish`](ResponseHead::finish) is taken back: half a head is never left in the output.
+/// A head that is dropped before [`finish`](ResponseHead::finish) is taken back: half a head is never left in the
+/// output.
 #[derive(Debug)]
 #[must_use = "a head that is not finished is taken back"]
 pub struct ResponseHead<'a> {
@@ -90,21 +91,16 @@ impl<'a> ResponseHead<'a> {
         } else {
             status_line(out, status);
         }
-        ResponseHead {
-            out,
-            start,
-            status,
-            finished: false,
-        }
+        ResponseHead { out, start, status, finished: false }
     }
 
     /// Adds a field; the name is written in lower case.
     ///
     /// # Errors
     ///
-    /// If the name is no token or is the server's (`connection`, `content-length`, `date`, `transfer-encoding`), or the
-    /// value has a control character in it: CR and LF would begin a field, or a response, of someone else's making (RFC 9110
-    /// section 5.5). Nothing is then written.
+    /// If the name is no token or is the server's (`connection`, `content-length`, `date`, `transfer-encoding`), or
+    /// the value has a control character in it: CR and LF would begin a field, or a response, of someone else's
+    /// making (RFC 9110 section 5.5). Nothing is then written.
     #[inline]
     pub fn header(&mut self, name: &str, value: &[u8]) -> Result<(), Error> {
         let name = name.as_bytes();
@@ -216,7 +212,8 @@ impl FieldLine {
     ///
     /// # Panics
     ///
-    /// If it has another form, a capital in its name, a control character in its value, or a name that is the server's.
+    /// If it has another form, a capital in its name, a control character in its value, or a name that is the
+    /// server's.
     pub const fn new(text: &'static str) -> FieldLine {
         let bytes = text.as_bytes();
         let mut colon = 0;
@@ -269,14 +266,13 @@ static NOT_VALUE: [u8; 256] = byte_table!(|byte| !is_text(byte) as u8);
 /// Whether only the server writes this field.
 #[inline]
 const fn is_reserved(name: &[u8]) -> bool {
-    let reserved: &[u8] = match name.len() {
-        4 => b"date",
-        10 => b"connection",
-        14 => b"content-length",
-        17 => b"transfer-encoding",
-        _ => return false,
-    };
-    name.eq_ignore_ascii_case(reserved)
+    match name.len() {
+        4 => is(name, b"date"),
+        10 => is(name, b"connection"),
+        14 => is(name, b"content-length"),
+        17 => is(name, b"transfer-encoding"),
+        _ => false,
+    }
 }
 
 /// Writes what comes before the data of a chunk: its size, in hexadecimal digits, and the line's end.
@@ -322,3 +318,6 @@ pub fn chunk_end(out: &mut BytesMut) {
 pub fn last_chunk(out: &mut BytesMut) {
     out.extend_from_slice(b"0\r\n\r\n");
 }
+
+#[cfg(test)]
+mod tests;

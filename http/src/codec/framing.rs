@@ -7,7 +7,7 @@
 use super::is;
 use crate::error::{Error, Kind};
 use crate::limits::Limits;
-use crate::message::{Method, Version};
+use crate::message::{FieldFacts, Method, Version};
 
 /// The body a head announces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,18 +41,7 @@ pub struct Framing {
     pub expect_continue: bool,
 }
 
-/// The fields that decide the framing, as far as they have been seen.
-#[derive(Debug, Default)]
-pub(super) struct FramingFields {
-    content_length: Option<u64>,
-    chunked: bool,
-    close: bool,
-    keep_alive: bool,
-    expect_continue: bool,
-    expect_other: bool,
-}
-
-impl FramingFields {
+impl FieldFacts {
     /// Takes a Content-Length: digits, nothing else, and only once, even if the second says the same.
     pub(super) fn content_length(&mut self, value: &[u8]) -> Result<(), Error> {
         let length = decimal(value).ok_or(Error::new(Kind::ContentLength))?;
@@ -109,7 +98,7 @@ impl FramingFields {
 
     /// Weighs the fields of a whole head.
     #[inline]
-    pub(super) fn decide(self, method: Method, version: Version, limits: &Limits) -> Result<Framing, Error> {
+    pub(super) fn decide(&self, method: Method, version: Version, limits: &Limits) -> Result<Framing, Error> {
         let body = match (self.chunked, self.content_length) {
             (false, None) => BodyLength::None,
             (false, Some(length)) => BodyLength::Length(length),
@@ -174,3 +163,6 @@ fn trim(mut text: &[u8]) -> &[u8] {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

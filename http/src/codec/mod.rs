@@ -5,8 +5,8 @@
 //! [`framing`]. A [`body::BodyDecoder`] then finds the body's bytes in what follows. What goes out is written by
 //! [`encode`], with the [`date`] every response carries.
 //!
-//! Everything here is strict where a lenient reading could protect nobody: whatever two parsers could read in two ways
-//! is refused, because request smuggling lives off that difference.
+//! Everything here is strict where a lenient reading could protect nobody: whatever two parsers could read in two
+//! ways is refused, because request smuggling lives off that difference.
 
 pub mod body;
 pub mod date;
@@ -28,15 +28,18 @@ const fn is_text(byte: u8) -> bool {
 
 /// Whether this text is the other when case is set aside; the other is in small letters.
 ///
-/// One bit turns capitals into small letters. It turns CR into a hyphen too, but no name or value has a CR in it.
+/// One bit turns capitals into small letters. It turns control characters into digits and hyphens too, but no name or value
+/// that comes here has one.
 #[inline]
-fn is<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
-    let Ok(text) = <&[u8; N]>::try_from(text) else {
+const fn is<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
+    if text.len() != N {
         return false;
-    };
+    }
     let mut different = 0;
-    for at in 0..N {
+    let mut at = 0;
+    while at < N {
         different |= (text[at] | 0x20) ^ lower[at];
+        at += 1;
     }
     different == 0
 }

@@ -24,7 +24,7 @@ impl Version {
     }
 }
 
-/// A request line, as places in the text it is part of.
+/// A request line, as places in its text.
 ///
 /// Invariant: method and target are visible ASCII, and each start is at most its end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -38,6 +38,31 @@ pub(crate) struct RequestLine {
     pub(crate) path_end: usize,
     /// Just after the `?`; zero when there is none. A query runs to the target's end.
     pub(crate) query_start: usize,
+}
+
+/// What the field lines of a head say about everything but themselves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact about the fields, and a head may state them all")]
+pub(crate) struct FieldFacts {
+    pub(crate) host: HostFact,
+    pub(crate) content_length: Option<u64>,
+    pub(crate) chunked: bool,
+    pub(crate) close: bool,
+    pub(crate) keep_alive: bool,
+    pub(crate) expect_continue: bool,
+    pub(crate) expect_other: bool,
+}
+
+/// What Host says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum HostFact {
+    /// It is not there.
+    #[default]
+    Missing,
+    /// It is there, and empty.
+    Empty,
+    /// It is an authority.
+    Named,
 }
 
 /// The head of a request: method, target, version and field lines.
@@ -67,12 +92,19 @@ pub(crate) struct RequestLine {
 /// ```
 #[derive(Default)]
 pub struct RequestHead {
-    /// The head as it came, and after it the path that an empty one stands for.
+    /// The field lines, then the request line, then the path that an empty one stands for.
+    ///
+    /// The field lines are first because they stay when the next request has the same: see
+    /// [`codec::head`](crate::codec::head).
     text: Vec<u8>,
-    /// Invariant: its places lie in `text`.
-    line: RequestLine,
-    /// Invariant: every range lies in `text`, and every name is a token.
+    /// How much of `text` are field lines, and where the request line begins; zero when there is none.
+    fields_bytes: usize,
+    /// Invariant: every range lies in the field lines, and every name is a token.
     fields: Vec<FieldRange>,
+    /// What the fields say.
+    facts: FieldFacts,
+    /// Invariant: its places lie in `text` from `fields_bytes` on.
+    line: RequestLine,
     /// How much of the input an earlier call of the parser has seen, when that was not a whole head.
     pub(crate) seen_bytes: usize,
     /// How many fields the last head had that was parsed into this one; `clear` leaves it.
@@ -91,7 +123,7 @@ impl RequestHead {
     pub fn method_str(&self) -> &str {
         match self.line.method.as_str() {
             Some(text) => text,
-            None => ascii(&self.text[..self.line.target_start - 1]),
+            None => ascii(&self.line_text()[..self.line.target_start - 1]),
         }
     }
 
@@ -103,13 +135,13 @@ impl RequestHead {
     /// The same as bytes, for those who only compare or pass them on: making them text looks at each once more.
     #[inline]
     pub fn target_bytes(&self) -> &[u8] {
-        &self.text[self.line.target_start..self.line.target_end]
+        &self.line_text()[self.line.target_start..self.line.target_end]
     }
 
     /// The path of the target, not decoded: what a router looks at.
     ///
-    /// It starts with `/`, also when the target is a whole URI (absolute-form), whose empty path stands for `/`
-    /// (RFC 9110 section 4.2.3). It is `*` when an `OPTIONS` asks about the server itself, and empty for `CONNECT`, whose
+    /// It starts with `/`, also when the target is a whole URI (absolute-form), whose empty path stands for `/` (RFC
+    /// 9110 section 4.2.3). It is `*` when an `OPTIONS` asks about the server itself, and empty for `CONNECT`, whose
     /// target is an authority.
     pub fn path(&self) -> &str {
         ascii(self.path_bytes())
@@ -118,21 +150,21 @@ impl RequestHead {
     /// The same as bytes.
     #[inline]
     pub fn path_bytes(&self) -> &[u8] {
-        &self.text[self.line.path_start..self.line.path_end]
+        &self.line_text()[self.line.path_start..self.line.path_end]
     }
 
     /// What follows the first `?` of the target, not decoded; `Some("")` when nothing does.
     pub fn query(&self) -> Option<&str> {
         match self.line.query_start {
             0 => None,
-            start => Some(ascii(&self.text[start..self.line.target_end])),
+            start => Some(ascii(&self.line_text()[start..self.line.target_end])),
         }
     }
 
     /// The host, and the port if one is given, that the request is meant for (RFC 9110 section 7.2).
     ///
-    /// What the target says counts, and Host only if the target says nothing (RFC 9112 section 3.2.2). Empty when neither
-    /// does, which HTTP/1.0 allows.
+    /// What the target says counts, and Host only if the target says nothing (RFC 9112 section 3.2.2). Empty when
+    /// neither does, which HTTP/1.0 allows.
     pub fn authority(&self) -> &str {
         let target = self.target();
         if target.is_empty() || target.starts_with('/') || target == "*" {
@@ -156,29 +188,50 @@ impl RequestHead {
 
     /// Empties the head and keeps its memory.
     ///
-    /// A head that a parser has begun must be cleared before it meets the bytes of another connection.
+    /// There is no need to between two requests. A head that a parser has begun must be cleared before it meets the
+    /// bytes of another connection.
     pub fn clear(&mut self) {
         self.text.clear();
+        self.fields_bytes = 0;
         self.fields.clear();
+        self.facts = FieldFacts::default();
         self.line = RequestLine::default();
         self.seen_bytes = 0;
     }
 
-    /// Empties the head and frees what an unusually large one has taken, so that a pool of heads stays small.
-    pub fn shrink_to(&mut self, bytes_max: usize) {
-        self.clear();
-        self.text.shrink_to(bytes_max);
-        self.fields.shrink_to(bytes_max / size_of::<FieldRange>());
+    /// Makes the head ready for the bytes of another connection: what was begun is given up, and an unusually large head
+    /// is emptied and frees its memory, so that a pool of heads stays small.
+    pub fn retire(&mut self, bytes_max: usize) {
+        self.seen_bytes = 0;
+        if self.text.capacity() + self.fields.capacity() * size_of::<FieldRange>() > bytes_max {
+            self.clear();
+            self.text = Vec::new();
+            self.fields = Vec::new();
+        }
     }
 
-    /// Takes over the text of a whole head and its request line; the fields follow.
+    /// The request line.
     #[inline]
-    pub(crate) fn begin(&mut self, text: &[u8], line: RequestLine) {
+    fn line_text(&self) -> &[u8] {
+        &self.text[self.fields_bytes..]
+    }
+
+    /// How long the field lines are that this text begins with, if they are the same as the last.
+    #[inline]
+    pub(crate) fn same_fields(&self, text: &[u8]) -> Option<usize> {
+        let last = &self.text[..self.fields_bytes];
+        (!last.is_empty() && text.starts_with(last)).then_some(last.len())
+    }
+
+    /// Forgets what it held, and copies the field lines of another head; their ranges follow, and what they say.
+    #[inline]
+    pub(crate) fn begin_fields(&mut self, text: &[u8]) {
         self.text.clear();
         self.text.extend_from_slice(text);
         self.fields.clear();
-        self.line = line;
-        self.seen_bytes = 0;
+        // Until all fields are there, nothing in the text counts.
+        self.fields_bytes = 0;
+        self.line = RequestLine::default();
     }
 
     /// Adds a field, whose name is a token.
@@ -188,12 +241,35 @@ impl RequestHead {
         self.fields.push(field);
     }
 
+    /// Takes over what the fields say, all of which have been pushed.
+    #[inline]
+    pub(crate) fn finish_fields(&mut self, facts: FieldFacts) {
+        self.fields_bytes = self.text.len();
+        self.field_count_last = self.fields.len();
+        self.facts = facts;
+    }
+
+    /// What the fields say.
+    #[inline]
+    pub(crate) fn facts(&self) -> &FieldFacts {
+        &self.facts
+    }
+
+    /// Copies the request line next to its fields.
+    #[inline]
+    pub(crate) fn set_line(&mut self, text: &[u8], line: RequestLine) {
+        self.text.truncate(self.fields_bytes);
+        self.text.extend_from_slice(text);
+        self.line = line;
+        self.seen_bytes = 0;
+    }
+
     /// Lets another path stand for the empty one of the target.
     pub(crate) fn imply_path(&mut self, path: &str) {
         debug_assert_eq!(self.line.path_start, self.line.path_end);
-        self.line.path_start = self.text.len();
+        self.line.path_start = self.line_text().len();
         self.text.extend_from_slice(path.as_bytes());
-        self.line.path_end = self.text.len();
+        self.line.path_end = self.line_text().len();
     }
 }
 

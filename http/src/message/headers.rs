@@ -28,8 +28,8 @@ impl FieldRange {
 
 /// The field lines of a request head, in the order they came.
 ///
-/// A copy of this view costs nothing; names compare without regard to case (RFC 9110 section 5.1). Looking one up walks
-/// the list: requests carry about ten fields, and for ten a walk is quicker than a map.
+/// A copy of this view costs nothing; names compare without regard to case (RFC 9110 section 5.1). Looking one up
+/// walks the list: requests carry about ten fields, and for ten a walk is quicker than a map.
 ///
 /// # Examples
 ///
@@ -81,10 +81,7 @@ impl<'a> Headers<'a> {
 
     /// Names, as the client wrote them, and values, in order.
     pub fn iter(self) -> HeadersIter<'a> {
-        HeadersIter {
-            text: self.text,
-            fields: self.fields.iter(),
-        }
+        HeadersIter { text: self.text, fields: self.fields.iter() }
     }
 
     /// How many field lines there are.
@@ -144,12 +141,8 @@ mod tests {
     /// Two fields with the same name in different case, one value of them not UTF-8.
     fn with_example<R>(look: impl FnOnce(Headers<'_>) -> R) -> R {
         let text = b"Host: a\r\nX-One: 1\r\nx-one: \xff\r\n";
-        let at = |name_start, name_end, value_start, value_end| FieldRange {
-            name_start,
-            name_end,
-            value_start,
-            value_end,
-        };
+        let at =
+            |name_start, name_end, value_start, value_end| FieldRange { name_start, name_end, value_start, value_end };
         let fields = [at(0, 4, 6, 7), at(9, 14, 16, 17), at(19, 24, 26, 27)];
         look(Headers::new(text, &fields))
     }
@@ -175,12 +168,7 @@ mod tests {
     #[test]
     fn a_value_that_is_not_utf8_is_bytes_but_not_text() {
         let text = b"a:\xff";
-        let field = FieldRange {
-            name_start: 0,
-            name_end: 1,
-            value_start: 2,
-            value_end: 3,
-        };
+        let field = FieldRange { name_start: 0, name_end: 1, value_start: 2, value_end: 3 };
         let fields = [field];
         let headers = Headers::new(text, &fields);
         assert_eq!(headers.get("a"), Some(&b"\xff"[..]));

@@ -2,9 +2,9 @@
 
 /// The method of a request, as a number to match on.
 ///
-/// The methods of RFC 9110 section 9 and PATCH (RFC 5789) have a name each. Every other token is [`Method::Other`], and
-/// its text is in the head: [`RequestHead::method_str`](super::RequestHead::method_str). Methods are case-sensitive
-/// (RFC 9110 section 9.1), so `get` is not `GET` but an `Other`.
+/// The methods of RFC 9110 section 9 and PATCH (RFC 5789) have a name each. Every other token is [`Method::Other`],
+/// and its text is in the head: [`RequestHead::method_str`](super::RequestHead::method_str). Methods are
+/// case-sensitive (RFC 9110 section 9.1), so `get` is not `GET` but an `Other`.
 ///
 /// # Examples
 ///
@@ -85,9 +85,7 @@ mod tests {
 
     #[test]
     fn every_named_method_is_found_by_its_own_text() {
-        let names = [
-            "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
-        ];
+        let names = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
         for name in names {
             let method = Method::from_bytes(name.as_bytes());
             assert_eq!(method.as_str(), Some(name));

@@ -4,13 +4,14 @@
 //! request to the next:
 //!
 //! ```text
-//!  text    GET /plaintext?n=1 HTTP/1.1␍␊Host: localhost␍␊Accept: */*␍␊␍␊
-//!              └────┬───┘ ┬             └─┬┘  └───┬───┘
-//!  line           path  query           name    value    of the first FieldRange
+//!  text    Host: localhost␍␊Accept: */*␍␊␍␊GET /plaintext?n=1 HTTP/1.1␍␊
+//!          └─┬┘  └───┬───┘                 └────┬───┘ ┬
+//!          name    value                      path  query
+//!          of the first FieldRange            of the RequestLine
 //! ```
 //!
-//! The bytes are copied once, in one piece, and everything that is asked about them later is a slice. The heads of
-//! responses are not kept at all: they are written straight into the output, see [`crate::codec::encode`].
+//! Every byte is copied once, and what is asked about it later is a slice. The heads of responses are not kept at
+//! all: they are written straight into the output, see [`crate::codec::encode`].
 
 mod head;
 mod headers;
@@ -22,5 +23,5 @@ pub use headers::{Headers, HeadersIter};
 pub use method::Method;
 pub use status::StatusCode;
 
-pub(crate) use head::RequestLine;
+pub(crate) use head::{FieldFacts, HostFact, RequestLine};
 pub(crate) use headers::FieldRange;

@@ -29,6 +29,14 @@ fn renew(kept: &mut Waker, cx: &Context<'_>) -> Option<Waker> {
     (!same).then(|| mem::replace(kept, cx.waker().clone()))
 }
 
+/// As [`renew`], in a place that may be empty.
+fn register(place: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
+    match place {
+        Some(kept) => renew(kept, cx),
+        None => place.replace(cx.waker().clone()),
+    }
+}
+
 #[cfg(test)]
 mod testing {
     use std::pin::Pin;

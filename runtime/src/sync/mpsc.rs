@@ -8,6 +8,10 @@
 //! All of it is cells of one thread. The receiver's waker stays in its [`Seat`] from one wait to the next, so a message
 //! costs no operation on an atomic.
 
+mod error;
+
+pub use error::{SendError, TryRecvError, TrySendError};
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,7 +20,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::renew;
+use super::{register, renew};
 use crate::arena::{Key, Queue};
 use crate::trace::{self, Wait};
 
@@ -131,12 +135,11 @@ struct Seat {
 
 impl Seat {
     fn sit(&self, cx: &Context<'_>) {
-        let waker = match self.waker.take() {
-            Some(waker) if waker.will_wake(cx.waker()) => waker,
-            _ => cx.waker().clone(),
-        };
-        self.waker.set(Some(waker));
+        let mut waker = self.waker.take();
+        let old = register(&mut waker, cx);
+        self.waker.set(waker);
         self.taken.set(true);
+        drop(old); // last, for what it drops may be the last sender
     }
 
     fn wake(&self) {
@@ -213,11 +216,28 @@ impl<T> Sender<T> {
     }
 
     /// Whether the receiver is closed or gone, so that a value would come back.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_runtime::sync::mpsc;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel::<u8>(1);
+    /// assert!(!sender.is_closed());
+    /// receiver.close();
+    /// assert!(sender.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.channel.state.borrow().closed
     }
 
-    /// How many messages the channel may hold: what it was made with, not what is free now.
+    /// How many messages the channel may hold: what it was made with, not what is free now (tokio's `max_capacity`).
+    ///
+    /// # Examples
+    /// ```
+    /// let (sender, receiver) = evloop_runtime::sync::mpsc::channel(8);
+    /// sender.try_send(1).unwrap();
+    /// assert_eq!((sender.capacity(), receiver.capacity()), (8, 8));
+    /// ```
     pub fn capacity(&self) -> usize {
         self.channel.state.borrow().capacity
     }
@@ -358,7 +378,20 @@ impl<T> Receiver<T> {
 
     /// As [`recv`](Receiver::recv), for futures written by hand.
     ///
-    /// While it is `Pending`, the task that polled last is woken when a message comes.
+    /// After it was `Pending`, the task that polled last is woken when a message or the end comes.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_runtime::{block_on, sync::mpsc};
+    /// use std::future::poll_fn;
+    ///
+    /// let (sender, mut receiver) = mpsc::channel(1);
+    /// sender.try_send(1).unwrap();
+    /// assert_eq!(block_on(poll_fn(|cx| receiver.poll_recv(cx))), Some(1));
+    /// ```
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: no message has been taken when this is `Pending`.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let state = self.channel.state.borrow();
         let (empty, ended) = (state.messages.is_empty(), state.is_ended());
@@ -427,6 +460,14 @@ impl<T> Receiver<T> {
     }
 
     /// How many messages are there to be received.
+    ///
+    /// # Examples
+    /// ```
+    /// let (sender, receiver) = evloop_runtime::sync::mpsc::channel(8);
+    /// assert!(receiver.is_empty());
+    /// sender.try_send(1).unwrap();
+    /// assert_eq!(receiver.len(), 1);
+    /// ```
     pub fn len(&self) -> usize {
         self.channel.state.borrow().messages.len()
     }
@@ -436,7 +477,7 @@ impl<T> Receiver<T> {
         self.len() == 0
     }
 
-    /// How many messages the channel may hold: what it was made with, not what is free now.
+    /// How many messages the channel may hold, as [`Sender::capacity`] tells.
     pub fn capacity(&self) -> usize {
         self.channel.state.borrow().capacity
     }
@@ -484,82 +525,6 @@ impl<T> Future for Recv<'_, T> {
         self.get_mut().receiver.poll_recv(cx)
     }
 }
-
-/// The receiver is closed or gone; the value that was not sent.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct SendError<T>(pub T);
-
-impl<T> fmt::Debug for SendError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendError").finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Display for SendError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the channel is closed")
-    }
-}
-
-impl<T> std::error::Error for SendError<T> {}
-
-/// Why [`Sender::try_send`] did not send, with the value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum TrySendError<T> {
-    /// There is no room now.
-    Full(T),
-    /// The receiver is closed or gone.
-    Closed(T),
-}
-
-impl<T> TrySendError<T> {
-    /// The value that was not sent.
-    pub fn into_inner(self) -> T {
-        match self {
-            TrySendError::Full(value) | TrySendError::Closed(value) => value,
-        }
-    }
-}
-
-impl<T> fmt::Debug for TrySendError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TrySendError::Full(_) => "Full(..)",
-            TrySendError::Closed(_) => "Closed(..)",
-        })
-    }
-}
-
-impl<T> fmt::Display for TrySendError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TrySendError::Full(_) => "the channel is full",
-            TrySendError::Closed(_) => "the channel is closed",
-        })
-    }
-}
-
-impl<T> std::error::Error for TrySendError<T> {}
-
-/// Why [`Receiver::try_recv`] has no message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TryRecvError {
-    /// There is none now.
-    Empty,
-    /// There will be none.
-    Closed,
-}
-
-impl fmt::Display for TryRecvError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TryRecvError::Empty => "the channel is empty",
-            TryRecvError::Closed => "the channel is closed",
-        })
-    }
-}
-
-impl std::error::Error for TryRecvError {}
 
 #[cfg(test)]
 mod tests;

@@ -137,7 +137,8 @@ impl State {
             self.permit = true;
             return None;
         };
-        self.waiters.get_mut(first)?.waker.take()
+        let waiter = self.waiters.get_mut(first).expect("who stands in the line is a waiter");
+        waiter.waker.take()
     }
 
     /// Takes everyone out of the line, to be woken.

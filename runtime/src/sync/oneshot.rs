@@ -11,15 +11,17 @@
 //!            close, drop     '--> Closed
 //! ```
 //!
-//! The lock is held for a few stores, so the other side never waits long, and it costs less than the allocation beside
-//! it. A sender or receiver that has nothing left to say lets go of the state early, and then its drop takes no lock.
+//! The lock is held for a few stores, so the other side never waits long. Locked operations are what a oneshot costs, so
+//! they are few: a half that has nothing left to say lets go of the state, and then its drop takes no lock; and a
+//! receiver that is woken after the sender let go is the [`sole`] owner, which needs none either.
 
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 
-use super::renew;
+use super::register;
 use crate::loom::{Arc, Mutex, lock};
 use crate::trace::{self, Wait};
 
@@ -76,14 +78,6 @@ fn end<T>(shared: &Shared<T>, outcome: State<T>) -> Result<Waiting, State<T>> {
     }
 }
 
-/// Leaves the waker of `cx` in its place. Gives the one that was there, to be dropped after the lock is released.
-fn register(place: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
-    match place {
-        Some(kept) => renew(kept, cx),
-        None => place.replace(cx.waker().clone()),
-    }
-}
-
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
@@ -115,7 +109,7 @@ impl<T> Sender<T> {
         let Some(shared) = self.shared.take() else { unreachable!("only this takes it, and the sender with it") };
         match end(&shared, State::Sent(value)) {
             Ok(waiting) => {
-                drop(shared); // before the wake, so that the receiver is the last and frees it where it was made
+                drop(shared); // before the wake, so that the receiver finds itself the sole owner
                 wake(waiting.receiver);
                 Ok(())
             }
@@ -224,17 +218,10 @@ impl<T> Receiver<T> {
     /// # Errors
     /// [`TryRecvError::Empty`] when it may still come, [`TryRecvError::Closed`] when it will not.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        let Some(shared) = &self.shared else {
-            return Err(TryRecvError::Closed);
-        };
-        let mut state = lock(shared);
-        if let State::Open(_) = *state {
-            return Err(TryRecvError::Empty);
+        match self.take(None) {
+            Poll::Ready(value) => value.ok_or(TryRecvError::Closed),
+            Poll::Pending => Err(TryRecvError::Empty),
         }
-        let outcome = mem::replace(&mut *state, State::Closed);
-        drop(state);
-        self.shared = None;
-        outcome.value().ok_or(TryRecvError::Closed)
     }
 
     /// Refuses a value from now on. One that was sent before can still be taken.
@@ -253,6 +240,38 @@ impl<T> Receiver<T> {
             wake(waiting.sender);
         }
     }
+
+    /// Takes the outcome, once there is one: the value, or that there is none. Until then the task of `cx` will be woken.
+    fn take(&mut self, cx: Option<&Context<'_>>) -> Poll<Option<T>> {
+        let Some(shared) = self.shared.take() else {
+            return Poll::Ready(None);
+        };
+        let shared = match sole(shared) {
+            Ok(outcome) => return Poll::Ready(outcome.value()),
+            Err(shared) => shared,
+        };
+        let mut state = lock(&shared);
+        let State::Open(waiting) = &mut *state else {
+            let outcome = mem::replace(&mut *state, State::Closed);
+            return Poll::Ready(outcome.value());
+        };
+        let old = cx.and_then(|cx| register(&mut waiting.receiver, cx));
+        drop(state);
+        drop(old);
+        self.shared = Some(shared);
+        Poll::Pending
+    }
+}
+
+/// The outcome without a lock, when the sender has let go: then it has acted, and the channel is not open.
+///
+/// The count never grows, so one that was seen to be one stays one; taking the state out by it synchronizes with the
+/// sender's last act.
+fn sole<T>(shared: Shared<T>) -> Result<State<T>, Shared<T>> {
+    if Arc::strong_count(&shared) > 1 {
+        return Err(shared); // asked first, for it is a plain load
+    }
+    Arc::try_unwrap(shared).map(|state| state.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl<T> State<T> {
@@ -268,21 +287,11 @@ impl<T> Future for Receiver<T> {
     type Output = Result<T, RecvError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(shared) = &self.shared else {
-            return Poll::Ready(Err(RecvError));
-        };
-        let mut state = lock(shared);
-        if let State::Open(waiting) = &mut *state {
-            let old = register(&mut waiting.receiver, cx);
-            drop(state);
-            drop(old);
+        let outcome = self.take(Some(cx));
+        if outcome.is_pending() {
             trace::waits_for(Wait::Oneshot);
-            return Poll::Pending;
         }
-        let outcome = mem::replace(&mut *state, State::Closed);
-        drop(state);
-        self.shared = None;
-        Poll::Ready(outcome.value().ok_or(RecvError))
+        outcome.map(|value| value.ok_or(RecvError))
     }
 }
 

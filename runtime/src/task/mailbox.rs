@@ -12,8 +12,9 @@
 use crate::arena::Key;
 use crate::loom::{Mutex, lock};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex as PlainMutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::{fmt, mem, sync};
+use std::{fmt, mem};
 
 /// What one thread asks of a loop on another.
 pub(super) enum Letter {
@@ -122,7 +123,7 @@ impl<L> Mailbox<L> {
 }
 
 /// Mailboxes that no loop uses now.
-static VACANT_HOMES: sync::Mutex<Vec<&'static Mailbox<Letter>>> = sync::Mutex::new(Vec::new());
+static VACANT_HOMES: PlainMutex<Vec<&'static Mailbox<Letter>>> = PlainMutex::new(Vec::new());
 
 /// The next loop's stamp: each has its own, for as long as the process lives.
 static NEXT_STAMP: AtomicU64 = AtomicU64::new(VACANT + 1);
@@ -178,6 +179,116 @@ impl Home {
     }
 }
 
-fn vacant_homes() -> sync::MutexGuard<'static, Vec<&'static Mailbox<Letter>>> {
-    VACANT_HOMES.lock().unwrap_or_else(sync::PoisonError::into_inner)
+fn vacant_homes() -> MutexGuard<'static, Vec<&'static Mailbox<Letter>>> {
+    VACANT_HOMES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use crate::loom::Arc;
+    use ::loom::sync::atomic::AtomicUsize;
+    use ::loom::thread::{self, Thread};
+    use std::sync::atomic::Ordering::SeqCst;
+    use std::task::Wake;
+
+    const TENANT: u64 = 1;
+
+    /// Counts how often it was rung, and unparks home.
+    struct Bell {
+        home: Thread,
+        rings: AtomicUsize,
+    }
+
+    impl Wake for Bell {
+        fn wake(self: sync::Arc<Self>) {
+            self.rings.fetch_add(1, SeqCst);
+            self.home.unpark();
+        }
+    }
+
+    fn mailbox() -> (Arc<Mailbox<u8>>, sync::Arc<Bell>) {
+        let bell = sync::Arc::new(Bell { home: thread::current(), rings: AtomicUsize::new(0) });
+        let mailbox = Mailbox::vacant();
+        mailbox.open(TENANT, Waker::from(sync::Arc::clone(&bell)));
+        (Arc::new(mailbox), bell)
+    }
+
+    fn post(mailbox: &Arc<Mailbox<u8>>, letter: u8) -> thread::JoinHandle<Result<(), u8>> {
+        let mailbox = Arc::clone(mailbox);
+        thread::spawn(move || mailbox.post(TENANT, letter))
+    }
+
+    fn collect(mailbox: &Mailbox<u8>) -> Vec<u8> {
+        let mut letters = Vec::new();
+        mailbox.collect(&mut letters);
+        letters
+    }
+
+    #[test]
+    fn loom_home_stays_awake_or_the_bell_rings() {
+        ::loom::model(|| {
+            let (mailbox, bell) = mailbox();
+            let stranger = post(&mailbox, 7);
+            let sleeps = mailbox.try_sleep();
+            assert_eq!(stranger.join().unwrap(), Ok(()));
+            assert_eq!(bell.rings.load(SeqCst), usize::from(sleeps));
+            assert_eq!(collect(&mailbox), [7]);
+        });
+    }
+
+    #[test]
+    fn loom_home_that_sleeps_whenever_it_may_gets_every_letter() {
+        ::loom::model(|| {
+            let (mailbox, bell) = mailbox();
+            let strangers = [post(&mailbox, 1), post(&mailbox, 2)];
+            let (mut letters, mut naps) = (Vec::new(), 0);
+            while letters.len() < 2 {
+                if mailbox.try_sleep() {
+                    naps += 1;
+                    thread::park(); // a letter slept through is a deadlock, and loom reports it
+                }
+                letters.extend(collect(&mailbox));
+            }
+            for stranger in strangers {
+                assert_eq!(stranger.join().unwrap(), Ok(()));
+            }
+            letters.sort_unstable();
+            assert_eq!(letters, [1, 2]);
+            assert_eq!(bell.rings.load(SeqCst), naps, "it rings for a sleeper, once");
+        });
+    }
+
+    #[test]
+    fn loom_letter_posted_against_close_comes_back_or_is_handed_back() {
+        ::loom::model(|| {
+            let (mailbox, _bell) = mailbox();
+            let stranger = post(&mailbox, 7);
+            let mut read = collect(&mailbox);
+            read.extend(mailbox.close());
+            match stranger.join().unwrap() {
+                Ok(()) => assert_eq!(read, [7]),
+                Err(letter) => assert_eq!((letter, read), (7, Vec::new())),
+            }
+            assert!(!mailbox.is_open(TENANT));
+        });
+    }
+
+    #[test]
+    fn loom_next_tenant_gets_no_mail_of_the_former_and_no_bell_of_it_rings() {
+        ::loom::model(|| {
+            let (mailbox, former_bell) = mailbox();
+            assert!(mailbox.try_sleep());
+            let stranger = post(&mailbox, 7);
+            let handed_back = mailbox.close();
+            let bell = sync::Arc::new(Bell { home: thread::current(), rings: AtomicUsize::new(0) });
+            mailbox.open(TENANT + 1, Waker::from(sync::Arc::clone(&bell)));
+            assert!(mailbox.try_sleep(), "nothing is left for the next");
+            let posted = stranger.join().unwrap();
+            assert_eq!(posted.is_ok(), handed_back == [7]);
+            assert_eq!(former_bell.rings.load(SeqCst), usize::from(posted.is_ok()));
+            assert_eq!(bell.rings.load(SeqCst), 0);
+            assert!(collect(&mailbox).is_empty());
+        });
+    }
 }

@@ -38,6 +38,8 @@ mod join;
 mod mailbox;
 mod queue;
 mod state;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 pub use join::{JoinError, JoinHandle};
 pub use queue::{Door, TaskInfo, Tasks};

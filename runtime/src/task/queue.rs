@@ -1,8 +1,8 @@
 //! The tasks of one thread: who is alive, who is to be polled, and in which order.
 //!
-//! A *batch* is what was queued when it began. Who is woken while it runs waits for the next one, and between two batches
-//! the loop looks at the kernel and the clock. So a task that always wakes itself keeps nobody from their turn, and no
-//! number needs tuning.
+//! First woken, first polled. A *batch* is what was queued when it began, or [`POLLS_PER_BATCH`] polls if that is more; who
+//! is woken while it runs stands behind the others. Between two batches the loop looks at the kernel and the clock, so a
+//! task that always wakes itself keeps nobody from their turn.
 
 use super::cell::{Header, TaskRef};
 use super::join::JoinHandle;
@@ -12,12 +12,21 @@ use crate::arena::{Arena, Key};
 use crate::trace::{self, Cause, Observer, Wait};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::{fmt, mem};
+
+/// How many polls a batch may grow to by tasks that are woken while it runs.
+///
+/// Between two batches the kernel is asked for events, which costs as much as some thirty polls of a task that does
+/// nothing. Two tasks that hand each other a word would pay that for every word, if only those counted that were queued
+/// when the batch began. With 128 it is a fifth of a poll's cost, and a packet that comes meanwhile waits for no more
+/// than these polls, or for those that were queued before it.
+pub(super) const POLLS_PER_BATCH: usize = 128;
 
 thread_local! {
     /// The tasks of the loop that this thread has entered. What is here is at home.
@@ -81,14 +90,10 @@ pub struct TaskInfo {
 pub struct Tasks {
     home: Home,
     live: RefCell<Arena<Entry>>,
-    ready: RefCell<Vec<Ready>>,
-    /// The memory of the last batch and of the last letters, for the next.
-    spare_batch: Cell<Vec<Ready>>,
+    ready: RefCell<VecDeque<Ready>>,
+    /// The memory of the last letters, for the next.
     spare_letters: Cell<Vec<Letter>>,
     root: Arc<Root>,
-    /// Why the future of `block_on` is to be polled, if it is.
-    root_woken: Cell<Option<Cause>>,
-    running: Cell<Key>,
     /// Live tasks that keep the loop alive.
     referenced: Cell<usize>,
     closed: Cell<bool>,
@@ -130,11 +135,8 @@ impl Tasks {
             home,
             live: RefCell::default(),
             ready: RefCell::default(),
-            spare_batch: Cell::default(),
             spare_letters: Cell::default(),
             root: Arc::new(Root(Header { state: State::idle(), key: Key::NONE, home })),
-            root_woken: Cell::new(None),
-            running: Cell::new(Key::NONE),
             referenced: Cell::new(0),
             closed: Cell::new(false),
             observer,
@@ -176,7 +178,7 @@ impl Tasks {
     /// Whether a batch would find anything to do.
     #[must_use]
     pub fn has_ready(&self) -> bool {
-        self.root_woken.get().is_some() || !self.ready.borrow().is_empty()
+        !self.ready.borrow().is_empty()
     }
 
     /// What is known of a task.
@@ -190,12 +192,6 @@ impl Tasks {
     pub fn infos(&self) -> Vec<(Key, TaskInfo)> {
         let live = self.live.borrow();
         live.iter().filter(|(_, entry)| !entry.ended).map(|(key, entry)| (key, entry.info.clone())).collect()
-    }
-
-    /// The key of the task that is being polled, or [`Key::NONE`].
-    #[must_use]
-    pub fn running(&self) -> Key {
-        self.running.get()
     }
 
     /// Adds a task, last in the queue. After the loop has shut its tasks down, the future is dropped at once, and the
@@ -223,7 +219,7 @@ impl Tasks {
         let info = TaskInfo {
             name: name.map(Rc::from),
             spawned_at,
-            parent: self.running.get(),
+            parent: trace::running(),
             waits_for: None,
             woken_by: Cause::Spawn,
         };
@@ -244,17 +240,27 @@ impl Tasks {
         JoinHandle::new(Rc::clone(self), key)
     }
 
-    /// Polls each task that is queued now once, in order, and tells how many. Who is woken meanwhile waits for the next
-    /// batch.
-    pub fn run_batch(&self) -> usize {
-        let mut batch = self.spare_batch.take();
-        mem::swap(&mut batch, &mut self.ready.borrow_mut());
-        let polls = batch.len();
-        for ready in batch.drain(..) {
-            self.run(ready);
+    /// Polls one batch, in the order in which tasks were woken.
+    pub fn run_batch(&self) {
+        self.run_batch_and_root(&mut || false);
+    }
+
+    /// Polls one batch. Where the future of `block_on` stands in it, `poll_root` is called; when that says that the future
+    /// is done, the batch ends, with `true`.
+    pub(crate) fn run_batch_and_root(&self, poll_root: &mut dyn FnMut() -> bool) -> bool {
+        let polls = self.ready.borrow().len().max(POLLS_PER_BATCH);
+        for _ in 0..polls {
+            let Some(ready) = self.ready.borrow_mut().pop_front() else { break };
+            if ready.key != Key::NONE {
+                self.run(ready);
+                continue;
+            }
+            self.root.0.state.poll_begins();
+            if poll_root() {
+                return true;
+            }
         }
-        self.spare_batch.set(batch);
-        polls
+        false
     }
 
     /// Takes in what other threads have posted: their wakes are queued, their calls are made, in order.
@@ -297,26 +303,20 @@ impl Tasks {
             self.cancel(key);
         }
         self.ready.borrow_mut().clear();
-        self.root_woken.set(None);
         drop(self.home.move_out());
     }
 
-    /// Has the root polled in the next batch.
+    /// Has the root polled, as if it had been woken.
     pub(crate) fn wake_root(&self) {
-        self.root_woken.set(Some(Cause::Outside));
-    }
-
-    /// Whether the root was woken since it was last polled.
-    pub(crate) fn is_root_woken(&self) -> bool {
-        self.root_woken.get().is_some()
+        if self.root.0.state.wake_at_home() {
+            self.push(Key::NONE, Cause::Outside);
+        }
     }
 
     /// Polls the future of `block_on`, which is a task like others, but for where it lives.
     pub(crate) fn poll_root<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
-        let cause = self.root_woken.take().unwrap_or(Cause::Outside);
-        self.root.0.state.poll_begins();
         let waker = Waker::from(Arc::clone(&self.root));
-        self.observe(|observer| observer.poll_begin(Key::NONE, cause));
+        self.observe(|observer| observer.poll_begin(Key::NONE, Cause::Outside));
         trace::begin_poll(Key::NONE);
         let polled = future.poll(&mut Context::from_waker(&waker));
         let wait = trace::end_poll();
@@ -390,11 +390,7 @@ impl Tasks {
 
     #[inline]
     fn push(&self, key: Key, cause: Cause) {
-        if key == Key::NONE {
-            self.root_woken.set(Some(cause));
-        } else {
-            self.ready.borrow_mut().push(Ready { key, cause });
-        }
+        self.ready.borrow_mut().push_back(Ready { key, cause });
     }
 
     fn open_wake(&self, key: Key) {
@@ -423,9 +419,7 @@ impl Tasks {
 
         self.observe(|observer| observer.poll_begin(key, cause));
         trace::begin_poll(key);
-        self.running.set(key);
         let (task, ended) = task.run();
-        self.running.set(Key::NONE);
         let wait = trace::end_poll();
         self.observe(|observer| observer.poll_end(key, (!ended).then_some(wait)));
 
@@ -484,7 +478,6 @@ impl fmt::Debug for Tasks {
         f.debug_struct("Tasks")
             .field("live", &self.len())
             .field("ready", &self.ready.borrow().len())
-            .field("running", &self.running.get())
             .finish_non_exhaustive()
     }
 }

@@ -88,3 +88,110 @@ mod tests {
         assert!(state.wake_from_afar(), "the next wake writes a new letter");
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use crate::loom::{Arc, Mutex, lock};
+    use ::loom::sync::atomic::AtomicUsize;
+    use ::loom::thread;
+
+    /// A task, the letters on their way to it, and what its wakers wrote before they woke it. The data is written and read
+    /// relaxed: it is for the flags to carry it over.
+    struct Model {
+        state: State,
+        letters: Mutex<usize>,
+        data: [AtomicUsize; 2],
+    }
+
+    impl Model {
+        fn new(state: State) -> Arc<Model> {
+            let data = [AtomicUsize::new(0), AtomicUsize::new(0)];
+            Arc::new(Model { state, letters: Mutex::new(0), data })
+        }
+
+        /// A stranger writes, then wakes.
+        fn wake(&self, stranger: usize, value: usize) {
+            self.data[stranger].store(value, Relaxed);
+            if self.state.wake_from_afar() {
+                *lock(&self.letters) += 1;
+            }
+        }
+
+        /// Home takes its mail in; the answer is whether the key is pushed.
+        fn collect(&self) -> bool {
+            let letters = std::mem::take(&mut *lock(&self.letters));
+            assert!(letters <= 1, "a task has one letter on its way at most");
+            letters == 1 && self.state.letter_opened()
+        }
+
+        /// What the future reads when it is polled.
+        fn poll(&self) -> [usize; 2] {
+            self.state.poll_begins();
+            [0, 1].map(|stranger| self.data[stranger].load(Relaxed))
+        }
+
+        fn has_letter(&self) -> bool {
+            *lock(&self.letters) > 0
+        }
+    }
+
+    #[test]
+    fn loom_data_of_every_wake_is_seen_or_a_letter_is_left() {
+        ::loom::model(|| {
+            let model = Model::new(State::idle());
+            let strangers = [0, 1].map(|stranger| {
+                let model = Arc::clone(&model);
+                thread::spawn(move || model.wake(stranger, 1))
+            });
+            let seen = if model.collect() { model.poll() } else { [0, 0] };
+            for stranger in strangers {
+                stranger.join().unwrap();
+            }
+            assert!(seen == [1, 1] || model.has_letter(), "a wake was lost: {seen:?}");
+        });
+    }
+
+    #[test]
+    fn loom_letter_for_a_task_that_is_queued_already_is_seen_by_that_poll() {
+        ::loom::model(|| {
+            let model = Model::new(State::queued());
+            let strangers = [0, 1].map(|stranger| {
+                let model = Arc::clone(&model);
+                thread::spawn(move || model.wake(stranger, 1))
+            });
+            assert!(!model.collect(), "the key is in the queue, and not pushed twice");
+            let seen = model.poll();
+            for stranger in strangers {
+                stranger.join().unwrap();
+            }
+            assert!(seen == [1, 1] || model.has_letter(), "a wake was lost: {seen:?}");
+        });
+    }
+
+    #[test]
+    fn loom_wakes_that_follow_each_other_end_in_a_poll_that_sees_the_last() {
+        ::loom::model(|| {
+            let model = Model::new(State::idle());
+            let stranger = {
+                let model = Arc::clone(&model);
+                thread::spawn(move || {
+                    model.wake(0, 1);
+                    model.wake(0, 2);
+                })
+            };
+            let mut seen = [0, 0];
+            for _ in 0..2 {
+                if model.collect() {
+                    seen = model.poll();
+                }
+            }
+            stranger.join().unwrap();
+            assert!(seen[0] == 2 || model.has_letter(), "a wake was lost: {seen:?}");
+            if model.collect() {
+                seen = model.poll();
+            }
+            assert_eq!(seen[0], 2);
+        });
+    }
+}

@@ -25,6 +25,17 @@ pub fn now() -> Instant {
     context::with(|core| core.clock.fresh())
 }
 
+/// The time of the loop's turn: read once before the tasks of a turn are polled, so it costs nothing to ask, and is stale
+/// by as long as the turn has taken. libuv's `uv_now`.
+///
+/// # Panics
+/// When this thread is in no loop.
+#[must_use]
+#[track_caller]
+pub fn turn_now() -> Instant {
+    context::with(|core| core.clock.now())
+}
+
 /// Moves the manual clock of the thread's loop. What comes due meanwhile fires in the loop's next turn.
 ///
 /// # Panics

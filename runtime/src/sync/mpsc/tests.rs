@@ -191,6 +191,35 @@ fn wakers_may_come_back_in_when_they_are_woken_and_when_they_are_dropped() {
     assert_eq!(task.poll(&mut waiting), Poll::Ready(Err(SendError(3))), "by the drop of its old waker");
 }
 
+thread_local! {
+    static SENDER: Cell<Option<Sender<u8>>> = const { Cell::new(None) };
+}
+
+/// A waker that holds a sender, as that of a task whose future lives as long as its last waker.
+struct Holder;
+
+impl Wake for Holder {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        drop(SENDER.take());
+    }
+}
+
+#[test]
+fn end_that_comes_with_the_drop_of_the_old_waker_is_not_slept_through() {
+    let (task, (sender, mut receiver)) = (Task::default(), channel(1));
+    SENDER.set(Some(sender));
+    let waker = Waker::from(Arc::new(Holder));
+    assert!(receiver.poll_recv(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    assert_eq!(task.poll(&mut receiver.recv()), Poll::Pending);
+    assert_eq!(task.wakes(), 1);
+    assert_eq!(task.poll(&mut receiver.recv()), Poll::Ready(None));
+}
+
 #[test]
 fn full_channel_lets_a_poll_take_its_budget_and_no_more() {
     let room = OPERATIONS_PER_POLL as usize + 1;

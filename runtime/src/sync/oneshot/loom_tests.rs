@@ -65,8 +65,8 @@ fn loom_value_sent_against_close_is_with_one_side_exactly() {
         let (sender, mut receiver) = channel();
         let thread = thread::spawn(move || sender.send(Box::new(1)));
         receiver.close();
-        let received = receiver.try_recv().is_ok();
-        assert_eq!(received, thread.join().unwrap().is_ok());
+        let taken = receiver.try_recv().is_ok();
+        assert_eq!(taken, thread.join().unwrap().is_ok());
     });
 }
 

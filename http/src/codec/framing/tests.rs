@@ -1,0 +1,213 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::message::StatusCode;
+
+/// Weighs these fields as `head::parse` does.
+fn framing(method: Method, version: Version, fields: &[(&str, &str)], limits: &Limits) -> Result<Framing, Error> {
+    let mut seen = FieldFacts::default();
+    for (name, value) in fields {
+        let value = value.as_bytes();
+        match *name {
+            "content-length" => seen.content_length(value)?,
+            "transfer-encoding" => seen.transfer_encoding(value)?,
+            "connection" => seen.connection(value),
+            "expect" => seen.expect(value),
+            _ => unreachable!("no other field matters"),
+        }
+    }
+    seen.decide(method, version, limits)
+}
+
+fn body(version: Version, fields: &[(&str, &str)]) -> Result<BodyLength, Kind> {
+    let seen = framing(Method::Post, version, fields, &Limits::default());
+    seen.map(|framing| framing.body).map_err(Error::kind)
+}
+
+#[test]
+fn no_field_means_no_body() {
+    assert_eq!(body(Version::Http11, &[]), Ok(BodyLength::None));
+    assert_eq!(body(Version::Http10, &[]), Ok(BodyLength::None));
+}
+
+#[test]
+fn a_content_length_is_one_plain_number() {
+    for (value, length) in [("0", 0), ("13", 13), ("007", 7)] {
+        let seen = body(Version::Http11, &[("content-length", value)]);
+        assert_eq!(seen, Ok(BodyLength::Length(length)));
+    }
+    let bad = [
+        "",
+        "+1",
+        "-1",
+        "1 1",
+        "1,1",
+        "1, 1",
+        "0x1",
+        "1.0",
+        "1e1",
+        "a",
+        "18446744073709551616",
+        "99999999999999999999",
+    ];
+    for value in bad {
+        let seen = body(Version::Http11, &[("content-length", value)]);
+        assert_eq!(seen, Err(Kind::ContentLength), "{value}");
+    }
+}
+
+#[test]
+fn two_content_lengths_are_refused_even_if_equal() {
+    let twice = [("content-length", "5"), ("content-length", "5")];
+    assert_eq!(body(Version::Http11, &twice), Err(Kind::ContentLength));
+}
+
+#[test]
+fn transfer_encoding_is_chunked_and_nothing_else() {
+    for value in ["chunked", "Chunked", "CHUNKED"] {
+        let seen = body(Version::Http11, &[("transfer-encoding", value)]);
+        assert_eq!(seen, Ok(BodyLength::Chunked));
+    }
+    for value in ["gzip", "identity", "gzip, chunked", "xchunked", "chunked;q=1", "chun ked"] {
+        let seen = body(Version::Http11, &[("transfer-encoding", value)]);
+        assert_eq!(seen, Err(Kind::CodingUnsupported), "{value}");
+    }
+    for value in ["", ",", "chunked,", ",chunked", "chunked, chunked", "chunked, gzip", "gzip,,chunked", "chunked,\t"] {
+        let seen = body(Version::Http11, &[("transfer-encoding", value)]);
+        assert_eq!(seen, Err(Kind::TransferEncoding), "{value}");
+    }
+    let twice = [("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")];
+    assert_eq!(body(Version::Http11, &twice), Err(Kind::TransferEncoding));
+}
+
+#[test]
+fn chunks_and_a_length_together_are_refused() {
+    let both = [("transfer-encoding", "chunked"), ("content-length", "5")];
+    assert_eq!(body(Version::Http11, &both), Err(Kind::TwoLengths));
+    assert_eq!(body(Version::Http10, &[both[1], both[0]]), Err(Kind::TwoLengths));
+}
+
+#[test]
+fn http_1_0_has_no_chunks() {
+    let seen = body(Version::Http10, &[("transfer-encoding", "chunked")]);
+    assert_eq!(seen, Err(Kind::TransferEncoding));
+}
+
+#[test]
+fn a_connect_has_no_body() {
+    for field in [("content-length", "0"), ("transfer-encoding", "chunked")] {
+        let seen = framing(Method::Connect, Version::Http11, &[field], &Limits::default());
+        assert_eq!(seen, Err(Error::new(Kind::ConnectBody)));
+    }
+}
+
+#[test]
+fn a_length_has_its_limit() {
+    let limits = Limits { body_bytes_max: 1000, ..Limits::default() };
+    let length = |value| framing(Method::Post, Version::Http11, &[("content-length", value)], &limits);
+    assert_eq!(length("1000").unwrap().body, BodyLength::Length(1000));
+    let error = length("1001").unwrap_err();
+    assert_eq!(error, Error::new(Kind::BodyTooLong));
+    assert_eq!(error.status(), Some(StatusCode::CONTENT_TOO_LARGE));
+}
+
+#[test]
+fn a_connection_lives_as_its_version_and_options_say() {
+    let cases: [(Version, &[&str], bool); 13] = [
+        (Version::Http11, &[], true),
+        (Version::Http11, &["close"], false),
+        (Version::Http11, &["Close"], false),
+        (Version::Http11, &["keep-alive"], true),
+        (Version::Http11, &["keep-alive", "close"], false),
+        (Version::Http11, &["keep-alive,\tCLOSE ,x"], false),
+        (Version::Http11, &["upgrade", "x,close"], false),
+        (Version::Http11, &["closed", "\"close\""], true),
+        (Version::Http10, &[], false),
+        (Version::Http10, &["keep-alive"], true),
+        (Version::Http10, &["x, Keep-Alive"], true),
+        (Version::Http10, &["keep-alive, close"], false),
+        (Version::Http10, &["keep", ""], false),
+    ];
+    for (version, values, expected) in cases {
+        let fields: Vec<_> = values.iter().map(|&value| ("connection", value)).collect();
+        let seen = framing(Method::Get, version, &fields, &Limits::default()).unwrap();
+        assert_eq!(seen.keep_alive, expected, "{version:?} {values:?}");
+    }
+}
+
+#[test]
+fn an_expectation_is_100_continue_before_a_body() {
+    let length = ("content-length", "5");
+    let expects = |version, fields: &[_]| {
+        framing(Method::Post, version, fields, &Limits::default()).map(|seen| seen.expect_continue)
+    };
+    let expectation = ("expect", "100-Continue");
+    assert_eq!(expects(Version::Http11, &[expectation, length]), Ok(true));
+    assert_eq!(expects(Version::Http11, &[expectation, ("transfer-encoding", "chunked")]), Ok(true));
+    assert_eq!(expects(Version::Http11, &[expectation]), Ok(false));
+    assert_eq!(expects(Version::Http11, &[expectation, ("content-length", "0")]), Ok(false));
+    assert_eq!(expects(Version::Http10, &[expectation, length]), Ok(false));
+    let other = ("expect", "coffee");
+    assert_eq!(expects(Version::Http10, &[other, length]), Ok(false));
+    let error = expects(Version::Http11, &[expectation, other, length]).unwrap_err();
+    assert_eq!(error.status(), Some(StatusCode::EXPECTATION_FAILED));
+}
+
+/// The rules again, each in its own words, without a thought for cost; which rule is broken first is left open.
+fn slow_twin(version: Version, fields: &[(&str, &str)]) -> Option<Framing> {
+    let values =
+        |name: &str| -> Vec<&str> { fields.iter().filter(|field| field.0 == name).map(|field| field.1).collect() };
+    let lengths = values("content-length");
+    let codings = values("transfer-encoding");
+    let body = match (lengths[..].as_ref(), codings[..].as_ref()) {
+        ([], []) => BodyLength::None,
+        ([length], []) if !length.is_empty() && length.chars().all(|char| char.is_ascii_digit()) => {
+            BodyLength::Length(length.parse().ok()?)
+        }
+        ([], [coding]) if coding.to_lowercase() == "chunked" && version == Version::Http11 => BodyLength::Chunked,
+        _ => return None,
+    };
+    if matches!(body, BodyLength::Length(length) if length > Limits::default().body_bytes_max) {
+        return None;
+    }
+    let options: Vec<String> =
+        values("connection").join(",").split(',').map(|option| option.trim().to_lowercase()).collect();
+    let has = |option: &str| options.iter().any(|found| found == option);
+    let expectations = values("expect");
+    let known = expectations.iter().all(|value| value.eq_ignore_ascii_case("100-continue"));
+    if version == Version::Http11 && !known {
+        return None;
+    }
+    let comes = !matches!(body, BodyLength::None | BodyLength::Length(0));
+    Some(Framing {
+        body,
+        keep_alive: !has("close") && (version == Version::Http11 || has("keep-alive")),
+        expect_continue: version == Version::Http11 && !expectations.is_empty() && comes,
+    })
+}
+
+fn field() -> impl Strategy<Value = (&'static str, &'static str)> {
+    let length = proptest::sample::select(&["0", "5", "5 ", "+5", "5,5", "", "1073741825", "18446744073709551616"][..]);
+    let coding = proptest::sample::select(&["chunked", "Chunked", "gzip", "gzip, chunked", "chunked, gzip", ""][..]);
+    let option =
+        proptest::sample::select(&["close", "Close", "keep-alive", "x, keep-alive", "a,close", "closed", ""][..]);
+    let expectation = proptest::sample::select(&["100-continue", "100-Continue", "200-ok", ""][..]);
+    prop_oneof![
+        length.prop_map(|value| ("content-length", value)),
+        coding.prop_map(|value| ("transfer-encoding", value)),
+        option.prop_map(|value| ("connection", value)),
+        expectation.prop_map(|value| ("expect", value)),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_framing_is_what_the_slow_twin_says(
+        http11 in any::<bool>(),
+        fields in proptest::collection::vec(field(), 0..5),
+    ) {
+        let version = if http11 { Version::Http11 } else { Version::Http10 };
+        let seen = framing(Method::Post, version, &fields, &Limits::default());
+        prop_assert_eq!(seen.ok(), slow_twin(version, &fields));
+    }
+}

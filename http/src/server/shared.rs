@@ -1,0 +1,165 @@
+//! What the connections of one server share: the application, the pools, the date, and whether to stop.
+
+use crate::asgi::{App, Exchange};
+use crate::codec::date::Date;
+use crate::limits::Limits;
+use bytes::BytesMut;
+use evloop_runtime::engine::{Arena, Key};
+use evloop_runtime::time::turn_now;
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Bytes that one read takes at most.
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// How many sets of working memory are kept for connections that are idle now.
+const KEPT_MAX: usize = 1_024;
+
+/// What input memory a set may keep.
+const KEPT_BYTES_MAX: usize = 64 * 1024;
+
+/// Whether the server goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// It does.
+    No,
+    /// Requests that have begun are finished.
+    Gracefully,
+    /// Everything ends.
+    Now,
+}
+
+pub(super) struct Shared<A: App> {
+    pub(super) app: A,
+    pub(super) limits: Limits,
+    stop: Cell<Stop>,
+    /// The task of each open connection.
+    connections: RefCell<Arena<Waker>>,
+    /// Who waits for the last connection to end.
+    drained: Cell<Option<Waker>>,
+    kept: RefCell<Vec<Box<Working<A>>>>,
+    scratch: Cell<Option<Box<[u8]>>>,
+    date: Cell<Date>,
+    date_until: Cell<Option<Instant>>,
+}
+
+/// What a connection needs while it is not idle.
+pub(super) struct Working<A: App> {
+    pub(super) exchange: Rc<Exchange>,
+    /// The application's future, while it is called.
+    pub(super) call: Pin<Box<Option<A::Future>>>,
+    /// Bytes that have come and are not used up.
+    pub(super) input: BytesMut,
+}
+
+impl<A: App> Shared<A> {
+    pub(super) fn new(app: A, limits: Limits) -> Shared<A> {
+        Shared {
+            app,
+            limits,
+            stop: Cell::new(Stop::No),
+            connections: RefCell::default(),
+            drained: Cell::new(None),
+            kept: RefCell::default(),
+            scratch: Cell::new(None),
+            date: Cell::new(Date::at(0)),
+            date_until: Cell::new(None),
+        }
+    }
+
+    pub(super) fn stopping(&self) -> Stop {
+        self.stop.get()
+    }
+
+    /// Tells all connections.
+    pub(super) fn stop(&self, stop: Stop) {
+        self.stop.set(stop);
+        let wakers: Vec<Waker> = self.connections.borrow().iter().map(|(_, waker)| waker.clone()).collect();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// How many connections are open.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.borrow().len()
+    }
+
+    /// Ready when no connection is open.
+    pub(super) fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.connections() == 0 {
+            return Poll::Ready(());
+        }
+        drop(self.drained.replace(Some(cx.waker().clone())));
+        Poll::Pending
+    }
+
+    /// A connection has its task.
+    pub(super) fn enter(&self, task: &Waker) -> Key {
+        self.connections.borrow_mut().insert(task.clone())
+    }
+
+    /// A connection has ended.
+    pub(super) fn leave(&self, key: Key) {
+        let task = self.connections.borrow_mut().remove(key);
+        drop(task);
+        if self.connections() == 0
+            && let Some(waiting) = self.drained.take()
+        {
+            waiting.wake();
+        }
+    }
+
+    /// Lends the memory that reads go to. It is the thread's, so to speak: whatever is not used up before the task waits
+    /// is copied out of it.
+    #[inline]
+    pub(super) fn with_scratch<R>(&self, inside: impl FnOnce(&mut [u8]) -> R) -> R {
+        let mut scratch = self.scratch.take().unwrap_or_else(|| vec![0; SCRATCH_BYTES].into_boxed_slice());
+        let result = inside(&mut scratch);
+        self.scratch.set(Some(scratch));
+        result
+    }
+
+    /// Working memory for a connection that is not idle any more.
+    #[inline]
+    pub(super) fn take_working(&self) -> Box<Working<A>> {
+        let kept = self.kept.borrow_mut().pop();
+        kept.unwrap_or_else(|| {
+            Box::new(Working { exchange: Rc::new(Exchange::new()), call: Box::pin(None), input: BytesMut::new() })
+        })
+    }
+
+    /// Working memory of a connection that is idle again, or gone. Its call is over.
+    #[inline]
+    pub(super) fn keep_working(&self, mut working: Box<Working<A>>) {
+        let Some(exchange) = Rc::get_mut(&mut working.exchange) else { return }; // the application keeps a part of it
+        exchange.reset();
+        working.input.clear();
+        if working.input.capacity() > KEPT_BYTES_MAX {
+            working.input = BytesMut::new();
+        }
+        let mut kept = self.kept.borrow_mut();
+        if kept.len() < KEPT_MAX {
+            kept.push(working);
+        }
+    }
+
+    /// The date of responses: the system's, asked once a second.
+    #[inline]
+    pub(super) fn date(&self) -> Date {
+        let now = turn_now();
+        if self.date_until.get().is_none_or(|until| now >= until) {
+            self.refresh_date(now);
+        }
+        self.date.get()
+    }
+
+    #[cold]
+    fn refresh_date(&self, now: Instant) {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let to_next_second = Duration::from_nanos(1_000_000_000 - u64::from(time.subsec_nanos()));
+        self.date.set(Date::at(time.as_secs()));
+        self.date_until.set(Some(now + to_next_second));
+    }
+}

@@ -1,0 +1,83 @@
+//! The application that `evloop serve` serves: one route for each thing there is to see.
+
+use evloop::http::{IntoResponse, Request, Response, Router, StatusCode};
+use evloop::spawn_blocking;
+use evloop::time::sleep;
+use std::time::Duration;
+
+const HELLO: &str = "Hello, World!";
+const PAGE: &str = include_str!("page.html");
+
+/// The longest wait that can be asked for: an hour, in milliseconds.
+const MS_MAX: u64 = 3_600_000;
+
+/// The demo.
+pub(crate) fn app() -> Router {
+    Router::new()
+        .get("/", |request: Request| async move { home(&request) })
+        .get("/plaintext", |_: Request| async { HELLO })
+        .post("/echo", |request: Request| async { echo(request) })
+        .get("/sleep", on_the_timer)
+        .get("/block", on_the_pool)
+        .get("/block-loop", |request: Request| async move { on_the_loop(&request) })
+        .get("/panic", |_: Request| async { panics() })
+        .get("/status/{code}", |request: Request| async move { status(&request) })
+}
+
+/// The page for a browser, one line for others.
+fn home(request: &Request) -> Response {
+    let wants_page = request.header("accept").is_some_and(|accept| accept.contains("text/html"));
+    let response = if wants_page { Response::html(PAGE) } else { return HELLO.into_response() };
+    response.with_header("vary", "accept")
+}
+
+/// The request's body, as it comes.
+fn echo(request: Request) -> Response {
+    let content_type = request.headers().get("content-type").unwrap_or(b"application/octet-stream").to_vec();
+    Response::stream(request.into_body()).with_header("content-type", content_type)
+}
+
+/// Waits without holding anybody: a deadline in the timer wheel.
+async fn on_the_timer(request: Request) -> Result<String, Response> {
+    let wait = wait(&request)?;
+    sleep(wait).await;
+    Ok(format!("slept {} ms on the timer\n", wait.as_millis()))
+}
+
+/// Holds a thread of the pool; the loop turns on.
+async fn on_the_pool(request: Request) -> Result<String, Response> {
+    let wait = wait(&request)?;
+    match spawn_blocking(move || std::thread::sleep(wait)).await {
+        Ok(()) => Ok(format!("blocked a thread of the pool for {} ms\n", wait.as_millis())),
+        Err(_) => Err(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
+    }
+}
+
+/// The mistake, to be looked at: while this sleeps, nobody is served.
+fn on_the_loop(request: &Request) -> Result<String, Response> {
+    let wait = wait(request)?;
+    std::thread::sleep(wait);
+    Ok(format!("blocked the loop for {} ms\n", wait.as_millis()))
+}
+
+fn panics() -> Response {
+    panic!("this handler panics whenever it is called")
+}
+
+fn status(request: &Request) -> Response {
+    let code = request.param("code").and_then(|code| code.parse().ok()).and_then(StatusCode::from_u16);
+    match code.filter(|code| !code.is_informational()) {
+        Some(code) => code.into_response(),
+        None => bad("the status is a number from 200 to 999\n"),
+    }
+}
+
+/// What the query says after `ms=`.
+fn wait(request: &Request) -> Result<Duration, Response> {
+    let ms = request.query_param("ms").and_then(|ms| ms.parse().ok()).filter(|ms| *ms <= MS_MAX);
+    ms.map(Duration::from_millis).ok_or_else(|| bad("the query says how long: ?ms=100, an hour at most\n"))
+}
+
+fn bad(text: &'static str) -> Response {
+    (StatusCode::BAD_REQUEST, text).into_response()
+}

@@ -1,13 +1,13 @@
 //! What a message costs that goes through TCP and comes back.
 //!
-//! Run it with `cargo bench --bench echo`. The loop runs in a thread of its own and echoes; ten clients, all of them blocking
-//! sockets of one other thread, send a message each and then read the ten echoes. The figure is for such a round, the
-//! throughput for one message's bytes times ten.
+//! Run it with `cargo bench --bench echo`. The loop runs in a thread of its own and echoes; ten clients, all of them
+//! blocking sockets of one other thread, send a message each and then read the ten echoes. The figure is for such a
+//! round, the throughput for one message's bytes times ten.
 //!
-//! Most of it is the kernel's: a message of 1 KiB is six system calls on both sides together, and some microseconds of
-//! TCP. What the loop adds is seen best by comparing two versions of it, on two pinned cores (`taskset`). The clients' work
-//! is in the figure, too; for the server's CPU time alone, use a load generator that is a process of its own, against
-//! `examples/03_echo.rs`.
+//! Most of it is the kernel's: a message is four system calls on both sides together, a share of an `epoll_wait`, and
+//! some microseconds of TCP. What the loop adds is seen best by comparing two versions of it, on two pinned cores
+//! (`taskset`). The clients' work is in the figure, too; for the server's CPU time alone, use a load generator that is
+//! a process of its own, against `examples/03_echo.rs`.
 
 use criterion::{Criterion, Throughput};
 use evloop::io::{AsyncRead, AsyncWrite};

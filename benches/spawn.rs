@@ -2,10 +2,10 @@
 //!
 //! Run it with `cargo bench --bench spawn`. To be read:
 //!
-//! - `alone`: a task is spawned and awaited before the next. It is one allocation, two passes through the run queue (the
-//!   task's, and the one of who waits for it), and one wake.
-//! - `batch_of_1000`: a thousand are spawned, then awaited in order. The queue is long, memory is cold, and who waits is
-//!   woken once for all of them. A run is the batch, so its figure in microseconds is nanoseconds per task.
+//! - `alone`: a task is spawned and awaited before the next. It is one allocation, two passes through the run queue
+//!   (the task's, and the one of who waits for it), and one wake.
+//! - `batch_of_1000`: a thousand are spawned, then awaited in order. The queue is long, memory is cold, and who waits
+//!   is woken once for all of them. A run is the batch, so its figure in microseconds is nanoseconds per task.
 //!
 //! Both run in a task, as programs do, and not in the future of `block_on`.
 

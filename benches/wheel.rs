@@ -1,17 +1,17 @@
 //! What a timer costs: set, cancelled, fired, set anew.
 //!
-//! Run it with `cargo bench --bench wheel`. To be read, where a run of the first three is a million timers, so that their
-//! figure in milliseconds is nanoseconds per timer:
+//! Run it with `cargo bench --bench wheel`. To be read, where a run of the first three is a million timers, so that
+//! their figure in milliseconds is nanoseconds per timer:
 //!
 //! - `million/insert`: a million timers, with random deadlines 60 to 70 seconds ahead, each with its waker.
 //! - `million/cancel`: all of them are dropped.
-//! - `million/fire`: a million timers with deadlines within ten seconds, which a clock moved by hand lets pass. Each fires
-//!   in its own millisecond, and its waker is called.
+//! - `million/fire`: a million timers with deadlines within ten seconds, which a clock moved by hand lets pass. Each
+//!   fires in its own millisecond, and its waker is called.
 //! - `outstanding_100k/reset`: one of 100,000 timers, chosen at random, is given another deadline.
 //! - `outstanding_100k/arm_and_drop`: the timeout that hardly ever fires: set and cancelled, while 100,000 others wait.
 //!
-//! Each of them twice: `sleep` is [`Sleep`] as programs use it, with the reading of the clock and the way to the loop of
-//! the thread; `engine` is the wheel by itself, [`Timers`], with ticks in place of a clock.
+//! Each of them twice: `sleep` is [`Sleep`] as programs use it, with the reading of the clock and the way to the loop
+//! of the thread; `engine` is the wheel by itself, [`Timers`], with ticks in place of a clock.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput};

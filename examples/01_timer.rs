@@ -4,8 +4,8 @@
 //!
 //! - Sleeps end in the order of their deadlines, not in the order in which they were begun. Equal deadlines keep the
 //!   order in which they were set.
-//! - A sleep is never early, and late by a millisecond or little more on a machine that is not busy: the wheel counts in
-//!   milliseconds, and rounds up.
+//! - A sleep is never early, and late by a millisecond or little more on a machine that is not busy: the wheel counts
+//!   in milliseconds, and rounds up.
 //! - An interval keeps its beat although its consumer is slow: the ticks are planned, not counted from the last one.
 //! - A timeout drops the future that was too slow, and cancels its own timer when the future was in time.
 //! - A timer that is set anew forgets its first deadline.
@@ -24,7 +24,8 @@ fn since(begin: Instant) -> String {
     format!("{:>7.2} ms", begin.elapsed().as_secs_f64() * 1e3)
 }
 
-/// Five tasks sleep at the same time, on one thread: the loop waits for the earliest of the deadlines, then for the next.
+/// Five tasks sleep at the same time, on one thread: the loop waits for the earliest of the deadlines, then for the
+/// next.
 async fn deadlines_in_order() {
     println!("five sleeps, begun in the order a b c d e");
     let begin = Instant::now();

@@ -1,7 +1,7 @@
 //! A TCP server that sends back what it is sent.
 //!
-//! Run it with `cargo run --release --example 03_echo [PORT]`, the port being 7000 unless given, and talk to it from other
-//! terminals with `nc 127.0.0.1 7000`. Ctrl-C ends it.
+//! Run it with `cargo run --release --example 03_echo [PORT]`, the port being 7000 unless given, and talk to it from
+//! other terminals with `nc 127.0.0.1 7000`. Ctrl-C ends it.
 //!
 //! To be seen: one thread serves any number of connections, each a task. A connection that says nothing costs its task
 //! and no buffer, for all of them read into the same one; and one that does not read its echo is not read from, so it
@@ -51,11 +51,12 @@ impl Echo {
             self.unsent.drain(..sent);
             self.echoed += sent as u64;
         }
+        self.unsent = Vec::new(); // gives its memory back; who waits for the next message holds none
         Poll::Ready(Ok(()))
     }
 
-    /// Reads once and writes at once. In most cases the socket takes all of it, and nothing is copied or kept. Zero is the
-    /// client's end.
+    /// Reads once and writes at once. In most cases the socket takes all of it, and nothing is copied or kept. Zero is
+    /// the client's end.
     fn poll_pass(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut scratch = self.scratch.borrow_mut();
         let read = ready!(self.stream.poll_read(cx, &mut scratch))?;

@@ -5,11 +5,11 @@
 //! - A oneshot carries one value. A request that brings its own oneshot is how one asks another task.
 //! - A bounded channel holds its sender back: the quick producer is two values ahead of the slow consumer, and no
 //!   further. That is back-pressure: memory has a bound, and nobody had to agree on a pace.
-//! - A notification carries nothing: who is notified looks for itself. Of three in a row, the first wakes the worker and
-//!   the others become one permit, so it looks once in vain. None is lost, and none is counted.
+//! - A notification carries nothing: who is notified looks for itself. Of three in a row, the first wakes the worker
+//!   and the others become one permit, so it looks once in vain. None is lost, and none is counted.
 //!
-//! All of it stays on one thread, and so may carry what must: `Rc` goes through these channels. The oneshot alone can cross
-//! threads; see `06_threads_wake`.
+//! All of it stays on one thread, and so may carry what must: `Rc` goes through these channels. The oneshot alone can
+//! cross threads; see `06_threads_wake`.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 

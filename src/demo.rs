@@ -1,11 +1,14 @@
 //! The application that `evloop serve` serves: one route for each thing there is to see.
 
+use evloop::http::codec::encode::FieldLine;
 use evloop::http::{IntoResponse, Request, Response, Router, StatusCode};
 use evloop::spawn_blocking;
 use evloop::time::sleep;
 use std::time::Duration;
 
 const HELLO: &str = "Hello, World!";
+/// Two answers stand behind one address: a cache must keep them apart.
+const VARY: FieldLine = FieldLine::new("vary: accept\r\n");
 const PAGE: &str = include_str!("page.html");
 
 /// The longest wait that can be asked for: an hour, in milliseconds.
@@ -27,8 +30,8 @@ pub(crate) fn app() -> Router {
 /// The page for a browser, one line for others.
 fn home(request: &Request) -> Response {
     let wants_page = request.header("accept").is_some_and(|accept| accept.contains("text/html"));
-    let response = if wants_page { Response::html(PAGE) } else { return HELLO.into_response() };
-    response.with_header("vary", "accept")
+    let response = if wants_page { Response::html(PAGE) } else { HELLO.into_response() };
+    response.with_line(VARY)
 }
 
 /// The request's body, as it comes.
@@ -65,7 +68,8 @@ fn panics() -> Response {
 }
 
 fn status(request: &Request) -> Response {
-    let code = request.param("code").and_then(|code| code.parse().ok()).and_then(StatusCode::from_u16);
+    let digits = request.param("code").filter(|code| code.bytes().all(|byte| byte.is_ascii_digit()));
+    let code = digits.and_then(|code| code.parse().ok()).and_then(StatusCode::from_u16);
     match code.filter(|code| !code.is_informational()) {
         Some(code) => code.into_response(),
         None => bad("the status is a number from 200 to 999\n"),

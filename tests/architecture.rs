@@ -54,7 +54,6 @@ const RUNTIME: &[Room] = &[
     room("L1", "io/",           "poll-based reading and writing, and their named futures"),
     room("L1", "sync/",         "waiting between tasks"),
     room("L1", "future/",       "combinators written by hand"),
-    room("L1", "sys/",          "what mio and std lack of the kernel, as safe functions"),
     room("L2", "task/",         "tasks, their state, the run queue, the mailbox"),
     room("L2", "timer/",        "the hierarchical wheel: deadlines in, expired keys out"),
     room("L2", "reactor/",      "mio, the sources, readiness into wakes"),
@@ -63,6 +62,7 @@ const RUNTIME: &[Room] = &[
     room("L3", "context.rs",    "the thread's current core: enter it, find it, the panic when there is none"),
     room("L3", "registered.rs", "a source tied to its key for as long as it lives, in the current core"),
     room("L3", "runtime.rs",    "Builder, Runtime, block_on and the turn"),
+    room("L3", "spawn.rs",      "new tasks for this thread's loop, new jobs for its pool"),
     room("L3", "handle.rs",     "the door for other threads: spawn by a closure, stop"),
     room("L3", "time/",         "sleep, timeout, interval: the wheel under the current loop"),
     room("L4", "net/",          "sockets to be awaited"),
@@ -72,9 +72,10 @@ const RUNTIME: &[Room] = &[
 #[rustfmt::skip]
 const HTTP_LAYERS: &[Layer] = &[
     layer("H0", Ordered, &[], "words: requests and responses as data"),
-    layer("H1", Apart,   &[], "bytes on one side, the application's interface on the other"),
+    layer("H1", Apart,   &[], "bytes to messages and back"),
     layer("H2", Apart,   &[], "protocol without sockets, without a clock, without await"),
-    layer("H3", Ordered, &["evloop_runtime"], "what runs on the loop"),
+    layer("H3", Apart,   &[], "what an application sees of a request: it writes through the protocol, so it stands above"),
+    layer("H4", Ordered, &["evloop_runtime"], "what runs on the loop"),
 ];
 
 #[rustfmt::skip]
@@ -83,10 +84,10 @@ const HTTP: &[Room] = &[
     room("H0", "limits.rs",   "every limit, its default, the attack it stops"),
     room("H0", "error.rs",    "what can go wrong, and the status it becomes"),
     room("H1", "codec/",      "heads, framing and bodies from bytes and into bytes"),
-    room("H1", "asgi/",       "scope, receive, send: the application's side, on the words alone"),
     room("H2", "connection/", "one connection's state machine: bytes in, events out, and back"),
-    room("H3", "router/",     "path tree, methods, handlers; itself an application"),
-    room("H3", "server/",     "sockets, deadlines, one task per connection"),
+    room("H3", "asgi/",       "scope, receive, send, and what they share with their connection"),
+    room("H4", "router/",     "path tree, methods, handlers; itself an application"),
+    room("H4", "server/",     "sockets, deadlines, one task per connection"),
 ];
 
 #[rustfmt::skip]
@@ -105,7 +106,6 @@ const ROOT: &[Room] = &[
 #[rustfmt::skip]
 const UNSAFE_ROOMS: &[(&str, &str)] = &[
     ("runtime/src/task/cell.rs", "the one-allocation task: future and output share their place"),
-    ("runtime/src/sys/fd.rs",    "a descriptor that is known by its number only"),
 ];
 
 #[rustfmt::skip]

@@ -1,8 +1,8 @@
 //! The loop's time: read once a turn, counted in ticks, and moved by hand in tests.
 //!
 //! A tick is a millisecond since the clock was made. Rounding has one rule on each side, and together they make a timer
-//! late by less than a tick and never early: a deadline is rounded *up* to its tick, the time that has passed is rounded
-//! *down*.
+//! never early: a deadline is rounded *up* to its tick, the time that has passed is rounded *down*. (It is late by less
+//! than a tick for that, and by less than another because the kernel's wait is counted in whole milliseconds, too.)
 //!
 //! Two readings are told apart. [`now`](Clock::now) is the turn's: cheap, and the same for all that happens in the turn.
 //! [`fresh`](Clock::fresh) asks the system, for a deadline must be reckoned from the moment it is set, and after long
@@ -77,16 +77,19 @@ impl Clock {
         floor(self.now.get())
     }
 
-    /// The first tick that is not before this moment plus `delay`; `Tick::MAX` when that is beyond all counting.
+    /// The first tick that is not before this moment plus `delay`; for no delay, one that has passed. `Tick::MAX` when
+    /// that is beyond all counting.
     #[must_use]
     pub fn tick_after(&self, delay: Duration) -> Tick {
-        ceil(self.fresh_since_origin().saturating_add(delay))
+        let now = self.fresh_since_origin();
+        if delay.is_zero() { floor(now) } else { ceil(now.saturating_add(delay)) }
     }
 
-    /// The first tick that is not before `deadline`; zero for what lies before the clock was made.
+    /// The first tick that is not before `deadline`; for a deadline that has passed, a tick that has passed.
     #[must_use]
     pub fn tick_at(&self, deadline: Instant) -> Tick {
-        ceil(deadline.saturating_duration_since(self.origin))
+        let deadline = deadline.saturating_duration_since(self.origin);
+        if deadline <= self.fresh_since_origin() { floor(deadline) } else { ceil(deadline) }
     }
 
     /// The moment at which `tick` has passed; far in the future, for ticks no `Instant` can hold.
@@ -131,9 +134,19 @@ mod tests {
         clock.advance(Duration::from_millis(5) + NANO);
         clock.refresh();
         assert_eq!(clock.tick(), 5);
-        assert_eq!(clock.tick_after(Duration::ZERO), 6);
-        assert_eq!(clock.tick_at(clock.now()), 6);
-        assert_eq!(clock.tick_at(clock.now() - NANO), 5);
+        assert_eq!(clock.tick_after(NANO), 6);
+        assert_eq!(clock.tick_at(clock.now() + NANO), 6);
+        assert_eq!(clock.tick_at(clock.now() + Duration::from_millis(1) - NANO), 6);
+    }
+
+    #[test]
+    fn deadlines_that_have_passed_are_due_at_once() {
+        let clock = Clock::manual();
+        clock.advance(Duration::from_micros(5_500));
+        clock.refresh();
+        assert_eq!(clock.tick_after(Duration::ZERO), 5);
+        assert_eq!(clock.tick_at(clock.now()), 5);
+        assert_eq!(clock.tick_at(clock.now() - Duration::from_secs(1)), 0);
     }
 
     #[test]

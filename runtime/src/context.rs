@@ -32,26 +32,27 @@ pub(crate) fn register(core: &Rc<Core>) {
 
 /// Forgets a loop.
 pub(crate) fn forget(id: u32) {
-    LOOPS.with(|loops| loops.borrow_mut().retain(|core| core.upgrade().is_some_and(|core| core.id != id)));
+    // A thread that has ended so far that the list is gone, needs nobody to be forgotten.
+    drop(LOOPS.try_with(|loops| loops.borrow_mut().retain(|core| core.upgrade().is_some_and(|core| core.id != id))));
 }
 
-/// Runs `inside` with `core` as the thread's loop. Inside of another loop's run, that one is current again afterwards.
+/// Runs `inside` with `core` as the thread's loop, unless the thread has ended so far that it can have none. Inside of another loop's run, that one is current again afterwards.
 pub(crate) fn enter<R>(core: &Rc<Core>, inside: impl FnOnce() -> R) -> R {
     struct Leave(Option<Rc<Core>>);
     impl Drop for Leave {
         fn drop(&mut self) {
             let before = self.0.take();
-            drop(CURRENT.with(|current| current.replace(before)));
+            drop(CURRENT.try_with(|current| current.replace(before)));
         }
     }
-    let before = CURRENT.with(|current| current.replace(Some(Rc::clone(core))));
+    let before = CURRENT.try_with(|current| current.replace(Some(Rc::clone(core)))).ok().flatten();
     let _leave = Leave(before);
     core.tasks.enter(inside)
 }
 
 /// Whether a loop's turn is under way on this thread.
 pub(crate) fn is_entered() -> bool {
-    CURRENT.with(|current| current.borrow().is_some())
+    CURRENT.try_with(|current| current.borrow().is_some()).unwrap_or(false)
 }
 
 /// The thread's loop.

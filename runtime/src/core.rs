@@ -7,12 +7,12 @@ use crate::task::Tasks;
 use crate::timer::Timers;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::task::Waker;
 
 /// What a loop is made of.
 ///
 /// **Invariant (no foreign code under a borrow).** Wakers are cloned while an engine is borrowed, but they are woken and
-/// dropped only when none is: an engine hands them out, and [`wake_due`](Core::wake_due) or the caller does the rest.
+/// dropped only when none is: an engine hands them out, and its caller does the rest.
+#[derive(Debug)]
 pub(crate) struct Core {
     /// Names the loop on its thread; no other loop of the thread has had it.
     pub(crate) id: u32,
@@ -23,8 +23,8 @@ pub(crate) struct Core {
     pub(crate) pool: Pool,
     /// Asked to leave its run after this turn.
     pub(crate) stop: Cell<bool>,
-    /// Memory for the wakers that a phase hands out.
-    due: Cell<Vec<Waker>>,
+    /// It has ended; what is still registered waits for nothing.
+    pub(crate) closed: Cell<bool>,
 }
 
 impl Core {
@@ -37,22 +37,14 @@ impl Core {
             reactor: RefCell::new(reactor),
             pool,
             stop: Cell::new(false),
-            due: Cell::default(),
+            closed: Cell::new(false),
         }
-    }
-
-    /// Lets an engine hand out wakers, and wakes them in that order when it is no longer borrowed.
-    pub(crate) fn wake_due<R>(&self, hand_out: impl FnOnce(&mut Vec<Waker>) -> R) -> R {
-        let mut due = self.due.take();
-        let result = hand_out(&mut due);
-        due.drain(..).for_each(Waker::wake);
-        self.due.set(due);
-        result
     }
 
     /// Whether anything keeps the loop alive: something to run, a task, a job, or a timer or source that counts.
     pub(crate) fn is_alive(&self) -> bool {
         self.tasks.has_ready()
+            || self.tasks.has_mail()
             || self.tasks.referenced() > 0
             || self.timers.borrow().referenced() > 0
             || self.reactor.borrow().referenced() > 0

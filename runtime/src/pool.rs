@@ -64,8 +64,13 @@ struct State {
     idle: usize,
     /// Jobs under way.
     running: usize,
-    /// Those who found the queue full.
+    /// Those who found the queue full. Invariant: when the lock is free, there is no place for them, or somebody is about
+    /// to call the first.
     waiting: Queue<Waker>,
+    /// Who wants to know when no job is left.
+    idle_waiter: Option<Waker>,
+    /// Those who were called and have not submitted their job; a place is kept for each.
+    called: usize,
     started: u64,
     closed: bool,
 }
@@ -124,20 +129,76 @@ impl Pool {
         state.running + state.queue.len() > 0
     }
 
+    /// Wakes `waker`, once, when no job is under way or waits any more. `false`: there is none now, and it is not woken.
+    #[must_use]
+    pub fn wake_when_idle(&self, waker: &Waker) -> bool {
+        let mut state = self.shared.lock();
+        let busy = state.running + state.queue.len() > 0;
+        let former = if busy { state.idle_waiter.replace(waker.clone()) } else { None };
+        drop(state);
+        drop(former);
+        busy
+    }
+
     /// Has a thread do the job, in the order in which jobs are submitted.
     ///
     /// # Errors
-    /// The job comes back when the queue is full, or when there is no thread and none can be started.
+    /// The job comes back when the queue is full, or kept for those who stand in line; and when there is no thread and none
+    /// can be started.
     pub fn submit(&self, job: Job) -> Result<(), Refused> {
-        let mut state = self.shared.lock();
+        let state = self.shared.lock();
         if state.closed {
             drop(state);
             drop(job);
             return Ok(()); // as a job that is dropped before it begins
         }
-        if state.queue.len() >= self.shared.limits.queued_max {
+        if state.queue.len() + state.called >= self.shared.limits.queued_max {
             return Err(Refused::Full(job));
         }
+        self.push(state, job)
+    }
+
+    /// Submits a job, or stands in line for a place in the queue: `waker` is woken when it is this one's turn, first come,
+    /// first served. `place` is what an earlier call gave, [`Key::NONE`] before the first.
+    ///
+    /// # Errors
+    /// The job comes back, with a place in the line that is to be brought along the next time, or to be
+    /// [left](Pool::leave).
+    pub fn submit_in_line(&self, job: Job, place: Key, waker: &Waker) -> Result<(), (Refused, Key)> {
+        let mut state = self.shared.lock();
+        if let Some(known) = state.waiting.get_mut(place) {
+            let former = std::mem::replace(known, waker.clone());
+            drop(state);
+            drop(former);
+            return Err((Refused::Full(job), place));
+        }
+        if place == Key::NONE {
+            drop(state);
+            return match self.submit(job) {
+                Err(Refused::Full(job)) => {
+                    let place = self.shared.lock().waiting.push_back(waker.clone());
+                    self.shared.call_next();
+                    Err((Refused::Full(job), place))
+                }
+                done => done.map_err(|refused| (refused, Key::NONE)),
+            };
+        }
+        state.called -= 1;
+        self.push(state, job).map_err(|refused| (refused, Key::NONE))
+    }
+
+    /// Leaves the line. If it was this one's turn, it is the next one's now.
+    pub fn leave(&self, place: Key) {
+        let mut state = self.shared.lock();
+        let waker = state.waiting.remove(place);
+        if waker.is_none() {
+            state.called -= 1;
+        }
+        drop(state);
+        self.shared.call_next();
+    }
+
+    fn push(&self, mut state: MutexGuard<'_, State>, job: Job) -> Result<(), Refused> {
         state.queue.push_back(job);
         if state.idle >= state.queue.len() {
             drop(state);
@@ -151,36 +212,6 @@ impl Pool {
             return Err(Refused::NoThread(job, error));
         }
         Ok(())
-    }
-
-    /// Stands in line for a place in the queue: `waker` is woken when it may try again. `place` is what an earlier call
-    /// gave, [`Key::NONE`] before the first; who stands in line and gives up must [`leave`](Pool::leave).
-    #[must_use]
-    pub fn wait_for_place(&self, place: Key, waker: &Waker) -> Key {
-        let mut state = self.shared.lock();
-        if state.queue.len() < self.shared.limits.queued_max {
-            drop(state);
-            waker.wake_by_ref();
-            return Key::NONE;
-        }
-        let former = match state.waiting.get_mut(place) {
-            Some(known) => std::mem::replace(known, waker.clone()),
-            None => return state.waiting.push_back(waker.clone()),
-        };
-        drop(state);
-        drop(former);
-        place
-    }
-
-    /// Leaves the line. If it was this one's turn, it is the next one's now.
-    pub fn leave(&self, place: Key) {
-        let mut state = self.shared.lock();
-        let waker = state.waiting.remove(place);
-        let next = if waker.is_none() { state.waiting.pop_front() } else { None };
-        drop(state);
-        if let Some(next) = next {
-            next.wake();
-        }
     }
 
     /// Takes no more work and drops the jobs that have not begun. Those under way run to their end, on threads that then
@@ -226,9 +257,24 @@ impl Shared {
         let mut state = self.lock();
         state.closed = true;
         let left = (std::mem::take(&mut state.queue), std::mem::take(&mut state.waiting));
+        state.called += left.1.len(); // each of them may submit a job now, which will be dropped
         drop(state);
         self.work.notify_all();
         left
+    }
+
+    /// Calls the first in the line, if there is a place for it.
+    fn call_next(&self) {
+        let mut state = self.lock();
+        if state.waiting.is_empty() || state.queue.len() + state.called >= self.limits.queued_max {
+            return;
+        }
+        let next = state.waiting.pop_front();
+        state.called += 1;
+        drop(state);
+        if let Some(next) = next {
+            next.wake();
+        }
     }
 
     /// The life of a thread.
@@ -237,15 +283,19 @@ impl Shared {
         loop {
             while let Some(job) = state.queue.pop_front() {
                 state.running += 1;
-                let waiting = state.waiting.pop_front();
                 drop(state);
-                if let Some(waiting) = waiting {
-                    waiting.wake();
-                }
+                self.call_next();
                 // Whoever wants to know of a panic catches it in the job; here it only must not end the thread.
                 drop(catch_unwind(AssertUnwindSafe(job)));
                 state = self.lock();
                 state.running -= 1;
+                if state.running + state.queue.len() == 0
+                    && let Some(waiter) = state.idle_waiter.take()
+                {
+                    drop(state);
+                    waiter.wake();
+                    state = self.lock();
+                }
             }
             if state.closed {
                 break;
@@ -322,6 +372,26 @@ mod tests {
         assert_eq!(pool.load(), PoolLoad { threads: 2, running: 2, queued: 1 });
         drop(opens);
         assert!(pool.shut_down(Duration::MAX));
+    }
+
+    #[test]
+    fn line_is_served_in_order_and_newcomers_do_not_overtake_it() {
+        let pool = pool(1, 1);
+        let (job, begun, open) = gate();
+        pool.submit(job).unwrap();
+        begun.recv().unwrap();
+        pool.submit(Box::new(|| ())).unwrap();
+        let wait = |place| pool.submit_in_line(Box::new(|| ()), place, Waker::noop()).map_err(|(_, place)| place);
+        let (first, second) = (wait(Key::NONE).unwrap_err(), wait(Key::NONE).unwrap_err());
+        assert_eq!(wait(second), Err(second), "asked for another reason, it keeps its place");
+        pool.leave(first);
+        drop(open);
+        while pool.shared.lock().called == 0 {
+            thread::yield_now();
+        }
+        assert!(matches!(pool.submit(Box::new(|| ())), Err(Refused::Full(_))), "the place is kept for who was called");
+        assert_eq!(wait(second), Ok(()));
+        assert_eq!(pool.shared.lock().called, 0);
     }
 
     #[test]

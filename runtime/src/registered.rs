@@ -2,9 +2,10 @@
 
 use crate::arena::Key;
 use crate::context;
+use crate::core::Core;
 use crate::trace::{Side, poll_budget};
 use std::io::{self, IoSlice};
-use std::marker::PhantomData;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 /// An I/O object of mio's, registered with the loop of its thread.
@@ -14,9 +15,8 @@ pub(crate) struct Registered<S: mio::event::Source> {
     /// There until [`into_inner`](Registered::into_inner).
     io: Option<S>,
     key: Key,
-    loop_id: u32,
-    /// It belongs to its loop's thread.
-    _home: PhantomData<*const ()>,
+    /// Its loop, which it belongs to the thread of.
+    core: Rc<Core>,
 }
 
 impl<S: mio::event::Source> Registered<S> {
@@ -29,8 +29,9 @@ impl<S: mio::event::Source> Registered<S> {
     /// When there is no loop.
     #[track_caller]
     pub(crate) fn new(mut io: S) -> io::Result<Registered<S>> {
-        let (key, loop_id) = context::with(|core| (core.reactor.borrow_mut().register(&mut io), core.id));
-        Ok(Registered { io: Some(io), key: key?, loop_id, _home: PhantomData })
+        let core = context::current();
+        let key = core.reactor.borrow_mut().register(&mut io)?;
+        Ok(Registered { io: Some(io), key, core })
     }
 
     /// The object itself, for what needs no waiting.
@@ -81,16 +82,20 @@ impl<S: mio::event::Source> Registered<S> {
         Poll::Ready(Ok(read))
     }
 
-    /// Writes from `bufs`. A short write spends the edge: the socket's buffer is full.
+    /// Writes from `bufs`; nothing is written at once. A short write spends the edge: the socket's buffer is full.
     pub(crate) fn poll_write(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>>
     where
         for<'a> &'a S: io::Write,
     {
+        let offered: usize = bufs.iter().map(|buf| buf.len()).sum();
+        if offered == 0 {
+            return Poll::Ready(Ok(0));
+        }
         let written = ready!(self.poll_io(Side::Write, cx, |mut io| match bufs {
             [buf] => io::Write::write(&mut io, buf), // a cheaper call in the kernel
             bufs => io::Write::write_vectored(&mut io, bufs),
         }))?;
-        if written < bufs.iter().map(|buf| buf.len()).sum() {
+        if written < offered {
             self.spend(Side::Write);
         }
         Poll::Ready(Ok(written))
@@ -98,26 +103,29 @@ impl<S: mio::event::Source> Registered<S> {
 
     #[inline]
     fn poll_ready(&self, side: Side, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = context::with_id(self.loop_id, |core| core.reactor.borrow_mut().poll_ready(self.key, side, cx));
-        match polled {
-            Some((ready, former)) => {
-                drop(former);
-                ready.map(Ok)
-            }
-            None => Poll::Ready(Err(io::Error::other("the event loop of this socket has ended"))),
+        let (ready, former) = self.core.reactor.borrow_mut().poll_ready(self.key, side, cx);
+        drop(former);
+        if ready.is_pending() && self.core.closed.get() {
+            return Poll::Ready(Err(io::Error::other("the event loop of this socket has ended")));
         }
+        ready.map(Ok)
+    }
+
+    /// A future that waited for that side is dropped.
+    pub(crate) fn give_up(&self, side: Side) {
+        let former = self.core.reactor.borrow_mut().give_up(self.key, side);
+        drop(former);
     }
 
     #[inline]
     fn spend(&self, side: Side) {
-        context::with_id(self.loop_id, |core| core.reactor.borrow_mut().spend(self.key, side));
+        self.core.reactor.borrow_mut().spend(self.key, side);
     }
 
     fn deregister(&mut self) -> io::Result<()> {
         let Some(io) = &mut self.io else { return Ok(()) };
-        let key = self.key;
-        let source = context::with_id(self.loop_id, |core| core.reactor.borrow_mut().deregister(key, io));
-        source.transpose().map(drop)
+        let source = self.core.reactor.borrow_mut().deregister(self.key, io);
+        source.map(drop)
     }
 }
 

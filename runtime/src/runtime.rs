@@ -7,12 +7,13 @@ use crate::pool::{Pool, PoolLimits};
 use crate::reactor::Reactor;
 use crate::task::Tasks;
 use crate::trace::{self, Cause, Observer, Phase};
+use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::panic::Location;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 /// How far [`Runtime::run`] goes; libuv's `uv_run_mode`.
@@ -24,6 +25,17 @@ pub enum Mode {
     Once,
     /// One turn, which waits for nothing.
     NoWait,
+}
+
+/// What a turn may wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// Nothing.
+    None,
+    /// The next event, unless the run is to be stopped, or nothing is left that could bring one.
+    UntilStopped,
+    /// The next event.
+    Endless,
 }
 
 /// An event loop: the thread's engines, and the turn that drives them.
@@ -44,6 +56,10 @@ pub enum Mode {
 /// ```
 pub struct Runtime {
     core: Rc<Core>,
+    /// Wakes the thread from where the loop blocks.
+    bell: Waker,
+    /// Memory for the wakers that a phase hands out.
+    due: RefCell<Vec<Waker>>,
 }
 
 impl Runtime {
@@ -79,7 +95,10 @@ impl Runtime {
                 Poll::Pending => false,
             };
             self.core.tasks.wake_root();
-            while !self.turn(true, &mut poll_root).expect("the kernel waits for events on a descriptor of ours") {}
+            while !self
+                .turn(Patience::Endless, &mut poll_root)
+                .expect("the kernel waits for events on a descriptor of ours")
+            {}
             output.expect("the turn said that the root is done")
         })
     }
@@ -106,11 +125,13 @@ impl Runtime {
     pub fn run(&self, mode: Mode) -> io::Result<bool> {
         let mut no_root = || false;
         self.enter_for_run(|| match mode {
-            Mode::NoWait => self.turn(false, &mut no_root),
-            Mode::Once => self.turn(true, &mut no_root),
+            Mode::NoWait => self.turn(Patience::None, &mut no_root),
+            Mode::Once => self.turn(Patience::UntilStopped, &mut no_root),
             Mode::UntilDone => {
                 while self.core.is_alive() && !self.core.stop.get() {
-                    self.turn(true, &mut no_root)?;
+                    // The end of the last job is no event by itself.
+                    let _busy = self.core.pool.wake_when_idle(&self.bell);
+                    self.turn(Patience::UntilStopped, &mut no_root)?;
                 }
                 Ok(true)
             }
@@ -155,34 +176,45 @@ impl Runtime {
     /// One turn of the loop.
     ///
     /// `poll_root` polls the future of [`block_on`](Runtime::block_on), whose end ends the turn: then `true` comes back.
-    fn turn(&self, may_block: bool, poll_root: &mut dyn FnMut() -> bool) -> io::Result<bool> {
+    fn turn(&self, patience: Patience, poll_root: &mut dyn FnMut() -> bool) -> io::Result<bool> {
         let core = &*self.core;
+        let due = &mut *self.due.borrow_mut();
         core.begin(Phase::Run); // 1. who was woken is polled
         if core.tasks.run_batch_and_root(poll_root) {
             return Ok(true);
         }
         core.begin(Phase::Poll); // 2. the only place that blocks
-        let wait = self.longest_sleep(may_block);
-        core.wake_due(|due| core.reactor.borrow_mut().poll(wait, due))?;
+        let wait = self.longest_sleep(patience);
+        core.reactor.borrow_mut().poll(wait, due)?;
+        due.drain(..).for_each(Waker::wake);
         core.clock.refresh(); // the time of this turn, for all that follows
         core.begin(Phase::Mail); // 3. wakes and calls from other threads
         core.tasks.collect_mail();
         core.begin(Phase::Timers); // 4. deadlines become wakes
-        core.wake_due(|due| core.timers.borrow_mut().expire(core.clock.tick(), due));
+        core.timers.borrow_mut().expire(core.clock.tick(), due);
+        due.drain(..).for_each(Waker::wake);
         trace::set_cause(Cause::Outside);
         Ok(false)
     }
 
     /// How long the kernel may be waited for: not at all if there is anything to do, else until the next deadline, or for
     /// ever.
-    fn longest_sleep(&self, may_block: bool) -> Option<Duration> {
+    fn longest_sleep(&self, patience: Patience) -> Option<Duration> {
         let core = &*self.core;
-        if !may_block || core.stop.get() || !core.tasks.try_sleep() {
+        let goes_on = match patience {
+            Patience::None => false,
+            Patience::UntilStopped => !core.stop.get() && core.is_alive(),
+            Patience::Endless => true,
+        };
+        // Looked at before the mail: a job has posted its result before it counts as ended.
+        let moves_by_hand =
+            core.clock.is_manual() && !core.reactor.borrow().has_waiters() && !core.pool.wake_when_idle(&self.bell);
+        if !goes_on || !core.tasks.try_sleep() {
             return Some(Duration::ZERO);
         }
         let next = core.timers.borrow().until_next()?;
         let wait = core.clock.until(next);
-        if core.clock.is_manual() && !core.pool.is_busy() && !core.reactor.borrow().has_waiters() {
+        if moves_by_hand {
             core.clock.advance(wait);
             return Some(Duration::ZERO);
         }
@@ -216,6 +248,7 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         self.core.pool.close();
         context::enter(&self.core, || self.core.tasks.shut_down());
+        self.core.closed.set(true);
         context::forget(self.core.id);
     }
 }
@@ -225,7 +258,7 @@ impl fmt::Debug for Runtime {
         f.debug_struct("Runtime")
             .field("tasks", &self.core.tasks)
             .field("timers", &self.core.timers.borrow().len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -286,10 +319,11 @@ impl Builder {
     pub fn build(self) -> io::Result<Runtime> {
         let reactor = Reactor::new()?;
         let clock = if self.manual_clock { Clock::manual() } else { Clock::system() };
-        let tasks = Tasks::observed(reactor.bell(), self.observer);
+        let bell = reactor.bell();
+        let tasks = Tasks::observed(bell.clone(), self.observer);
         let core = Rc::new(Core::new(context::next_id(), clock, tasks, reactor, Pool::new(self.pool)));
         context::register(&core);
-        Ok(Runtime { core })
+        Ok(Runtime { core, bell, due: RefCell::default() })
     }
 }
 

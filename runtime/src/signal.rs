@@ -118,7 +118,7 @@ impl Signal {
     /// # Cancel safety
     /// No signal is lost.
     pub fn recv(&mut self) -> Recv<'_> {
-        Recv { signal: self }
+        Recv { signal: self, waits: false }
     }
 
     /// Polls for the signal; see [`recv`](Signal::recv).
@@ -152,12 +152,23 @@ impl Drop for Signal {
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Recv<'a> {
     signal: &'a mut Signal,
+    waits: bool,
 }
 
 impl Future for Recv<'_> {
     type Output = io::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.signal.poll_recv(cx)
+        let polled = self.signal.poll_recv(cx);
+        self.waits = polled.is_pending();
+        polled
+    }
+}
+
+impl Drop for Recv<'_> {
+    fn drop(&mut self) {
+        if self.waits {
+            self.signal.source.give_up(Side::Read);
+        }
     }
 }

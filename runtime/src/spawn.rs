@@ -73,7 +73,7 @@ impl<'a> TaskBuilder<'a> {
         self
     }
 
-    /// As [`spawn`](crate::spawn).
+    /// As [`spawn`](crate::spawn()).
     ///
     /// # Panics
     /// When this thread is in no loop.
@@ -109,6 +109,7 @@ impl<'a> TaskBuilder<'a> {
 ///
 /// # Cancel safety
 /// Waiting may go on after another branch was taken. Dropped, it is as said above.
+#[track_caller]
 pub fn spawn_blocking<T, W>(work: W) -> Blocking<T>
 where
     T: Send + 'static,
@@ -151,14 +152,16 @@ impl Outside {
             Some(Refused::NoThread(_, error)) => panic!("cannot start a thread for blocking work: {error}"),
             None => return Poll::Ready(()),
         };
-        match self.pool.submit(job) {
+        match self.pool.submit_in_line(job, self.place, cx.waker()) {
             Ok(()) => {
                 self.place = Key::NONE;
                 Poll::Ready(())
             }
-            Err(refused) => {
-                self.refused = Some(refused);
-                self.place = self.pool.wait_for_place(self.place, cx.waker());
+            Err((refused, place)) => {
+                if place == Key::NONE {
+                    cx.waker().wake_by_ref(); // no thread to be had: the next poll tells
+                }
+                (self.refused, self.place) = (Some(refused), place);
                 Poll::Pending
             }
         }

@@ -18,7 +18,7 @@ pub type Result<T = ()> = std::result::Result<T, Error>;
 /// use evloop_http::asgi::{App, Receive, Result, Scope, Send};
 ///
 /// async fn echo(_: Scope, mut receive: Receive, mut send: Send) -> Result {
-///     send.response_start(200, [("content-type", "application/octet-stream")])?;
+///     send.response_start(200, [("content-type", "application/octet-stream")]).await?;
 ///     while let Some(piece) = receive.piece().await? {
 ///         send.response_piece(piece).await?;
 ///     }

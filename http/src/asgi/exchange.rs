@@ -48,6 +48,8 @@ struct Inner {
     failed: Option<Error>,
     receiver: Option<Waker>,
     sender: Option<Waker>,
+    /// The connection's task, while it waits for the application: whoever uses a handle from elsewhere wakes it.
+    connection_task: Option<Waker>,
 }
 
 impl Exchange {
@@ -61,6 +63,7 @@ impl Exchange {
             failed: None,
             receiver: None,
             sender: None,
+            connection_task: None,
         };
         Exchange { head: RequestHead::default(), client: None, inner: RefCell::new(inner) }
     }
@@ -82,7 +85,14 @@ impl Exchange {
         let mut used = 0;
         while inner.connection.is_receiving() && used < input.len() && (!keep || inner.body.len() < BODY_BYTES_MAX) {
             let rest = &input[used..];
-            let decoded = inner.connection.receive_body(rest).inspect_err(|error| inner.failed = Some(*error))?;
+            let decoded = match inner.connection.receive_body(rest) {
+                Ok(decoded) => decoded,
+                Err(error) => {
+                    inner.failed = Some(error);
+                    wake_receiver(inner);
+                    return Err(error);
+                }
+            };
             used += decoded.consumed;
             if keep {
                 inner.body.extend_from_slice(&rest[decoded.data]);
@@ -111,6 +121,17 @@ impl Exchange {
         look(&mut inner.connection, &mut inner.out)
     }
 
+    /// The connection waits for the application, which may use its handles from another task.
+    pub(crate) fn wait_for_handles(&self, cx: &Context<'_>) {
+        park(&mut self.inner.borrow_mut().connection_task, cx);
+    }
+
+    /// Whether so much waits to be written that the application has to wait, too.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.inner.borrow().out.len() >= OUT_BYTES_MAX
+    }
+
     /// Whether the application waits for more of the body than is here.
     #[inline]
     pub(crate) fn wants_body(&self) -> bool {
@@ -137,6 +158,7 @@ impl Exchange {
         inner.failed = None;
         inner.receiver = None;
         inner.sender = None;
+        inner.connection_task = None;
         if !inner.body.is_empty() {
             inner.body.clear();
         }
@@ -183,7 +205,8 @@ impl Exchange {
 
     /// The next piece of the body; `None` at its end.
     pub(super) fn poll_piece(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
-        let inner = &mut *self.inner.borrow_mut();
+        let mut borrowed = self.inner.borrow_mut();
+        let inner = &mut *borrowed;
         if !inner.body.is_empty() {
             inner.wants_body = false;
             return Poll::Ready(Ok(Some(inner.body.split().freeze())));
@@ -197,6 +220,7 @@ impl Exchange {
         inner.wants_body = true;
         inner.connection.continue_body(&mut inner.out);
         park(&mut inner.receiver, cx);
+        wake_connection(borrowed);
         Poll::Pending
     }
 
@@ -219,8 +243,11 @@ impl Exchange {
         &self,
         write: impl FnOnce(&mut Connection, &mut BytesMut, &Date) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let inner = &mut *self.inner.borrow_mut();
-        write(&mut inner.connection, &mut inner.out, &inner.date)
+        let mut borrowed = self.inner.borrow_mut();
+        let inner = &mut *borrowed;
+        let written = write(&mut inner.connection, &mut inner.out, &inner.date);
+        wake_connection(borrowed);
+        written
     }
 
     /// How large the body is that is still to come, if that is known.
@@ -237,6 +264,15 @@ fn wake_receiver(mut inner: RefMut<'_, Inner>) {
     drop(inner);
     if let Some(receiver) = receiver {
         receiver.wake();
+    }
+}
+
+/// Wakes the connection's task, if it waits, after the borrow has ended.
+#[inline]
+fn wake_connection(mut inner: RefMut<'_, Inner>) {
+    if let Some(task) = inner.connection_task.take() {
+        drop(inner);
+        task.wake();
     }
 }
 

@@ -9,7 +9,7 @@
 //! use evloop_http::asgi::{Receive, Result, Scope, Send};
 //!
 //! async fn application(_scope: Scope, _receive: Receive, mut send: Send) -> Result {
-//!     send.response_start(200, [("content-type", "text/plain")])?;
+//!     send.response_start(200, [("content-type", "text/plain")]).await?;
 //!     send.response_body("Hello, world").await
 //! }
 //! # let _ = application;

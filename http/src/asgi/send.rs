@@ -5,6 +5,7 @@ use crate::codec::encode::ResponseHead;
 use crate::error::{Error, Kind};
 use crate::message::StatusCode;
 use bytes::Bytes;
+use std::future::{Ready, ready as ready_future};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -54,18 +55,28 @@ impl Send {
     /// Begins a response. Nothing is sent before the first piece of its body, which decides how the body is framed: by its
     /// length if it is also the last, else in chunks, or to the connection's end for a client of HTTP/1.0.
     ///
+    /// It is awaited as the other events are, and ready at once.
+    ///
     /// # Errors
     /// When the status is none, or a response was begun already.
-    pub fn response_start<N, V>(&mut self, status: u16, fields: impl IntoIterator<Item = (N, V)>) -> Result<(), Error>
+    pub fn response_start<N, V>(
+        &mut self,
+        status: u16,
+        fields: impl IntoIterator<Item = (N, V)>,
+    ) -> Ready<Result<(), Error>>
     where
         N: Into<String>,
         V: Into<Vec<u8>>,
     {
+        let fields = fields.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        ready_future(self.begin(status, fields))
+    }
+
+    fn begin(&mut self, status: u16, fields: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
         let status = StatusCode::from_u16(status).ok_or(Error::new(Kind::ResponseOrder))?;
         if self.begun.is_some() || !self.exchange.with(|connection, _| connection.is_due()) {
             return Err(Error::new(Kind::ResponseOrder));
         }
-        let fields = fields.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         self.begun = Some(Box::new(Begun { status, fields }));
         Ok(())
     }
@@ -139,11 +150,13 @@ impl Send {
     }
 
     /// Ready when there is room for a piece of the body.
-    ///
-    /// # Errors
-    /// When the client has gone.
-    pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.exchange.poll_room(cx)
+    }
+
+    /// Whether the body need not be given.
+    pub(crate) fn omits_body(&self) -> bool {
+        self.exchange.with(|connection, _| connection.omits_body())
     }
 
     /// Writes a piece of the body, room or not.
@@ -154,8 +167,9 @@ impl Send {
     /// Writes the head that was kept back; `length` is that of the body, if it is known now.
     fn flush_begun(&mut self, length: Option<u64>) -> Result<(), Error> {
         let Some(begun) = self.begun.take() else { return Ok(()) };
-        let fields = begun.fields.iter().map(|(name, value)| (name, value));
-        self.start(begun.status, length, fields)
+        self.start_with(begun.status, length, |head| {
+            begun.fields.iter().try_for_each(|(name, value)| head.header(name, value))
+        })
     }
 }
 

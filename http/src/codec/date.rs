@@ -1,4 +1,4 @@
-//! The Date field, formatted once a second.
+//! The Date field, formatted once for all the heads that bear it.
 
 use std::fmt::{self, Write as _};
 use std::time::{Duration, UNIX_EPOCH};
@@ -67,47 +67,6 @@ impl fmt::Display for Date {
     }
 }
 
-/// The date of the current second, kept until the next.
-///
-/// It has no clock of its own: whoever has one says which second it is.
-///
-/// # Examples
-///
-/// ```
-/// use evloop_http::codec::date::DateCache;
-///
-/// let mut cache = DateCache::default();
-/// assert_eq!(cache.at(0).as_str(), "Thu, 01 Jan 1970 00:00:00 GMT");
-/// assert_eq!(cache.at(784_111_777).as_str(), "Sun, 06 Nov 1994 08:49:37 GMT");
-/// ```
-#[derive(Debug, Clone)]
-pub struct DateCache {
-    unix_second: u64,
-    date: Date,
-}
-
-impl DateCache {
-    /// A cache that starts at this second since 1970.
-    pub fn new(unix_second: u64) -> DateCache {
-        DateCache { unix_second, date: Date::at(unix_second) }
-    }
-
-    /// The date of this second since 1970, formatted anew only if it is another than the last.
-    #[inline]
-    pub fn at(&mut self, unix_second: u64) -> &Date {
-        if unix_second != self.unix_second {
-            *self = DateCache::new(unix_second);
-        }
-        &self.date
-    }
-}
-
-impl Default for DateCache {
-    fn default() -> DateCache {
-        DateCache::new(0)
-    }
-}
-
 /// Bytes of a date, by the invariant of [`Date`].
 fn ascii(bytes: &[u8]) -> &str {
     str::from_utf8(bytes).expect("a date is ASCII")
@@ -141,16 +100,9 @@ mod tests {
 
     #[test]
     fn a_date_is_the_one_of_its_second() {
-        let mut cache = DateCache::new(1_763_798_399);
-        assert_eq!(cache.at(1_763_798_399).as_str(), "Sat, 22 Nov 2025 07:59:59 GMT");
-        assert_eq!(cache.at(1_763_798_400).as_str(), "Sat, 22 Nov 2025 08:00:00 GMT");
-        assert_eq!(cache.at(1_763_798_400), &Date::at(1_763_798_400));
-    }
-
-    #[test]
-    fn a_clock_set_back_is_followed() {
-        let mut cache = DateCache::new(1_000_000_000);
-        assert_eq!(cache.at(0).as_str(), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(Date::at(1_763_798_399).as_str(), "Sat, 22 Nov 2025 07:59:59 GMT");
+        assert_eq!(Date::at(1_763_798_400).as_str(), "Sat, 22 Nov 2025 08:00:00 GMT");
+        assert_eq!(Date::at(0).as_str(), "Thu, 01 Jan 1970 00:00:00 GMT");
     }
 
     #[test]

@@ -23,7 +23,7 @@
 //! assert_eq!(connection.receive_head(&input[..10], &limits, &mut head)?, None);
 //! assert_eq!(connection.receive_head(input, &limits, &mut head)?, Some(input.len()));
 //! connection.respond(&mut out, StatusCode::OK, &date, b"Hello", |_| Ok(()))?;
-//! assert_eq!(connection.next(), Some(Next::Request));
+//! assert_eq!(connection.next_step(), Some(Next::Request));
 //! assert!(out.ends_with(b"\r\n\r\nHello"));
 //! # Ok::<(), evloop_http::error::Error>(())
 //! ```
@@ -104,7 +104,8 @@ impl Connection {
         let framing = parsed.framing;
         self.version = head.version();
         self.is_head = head.method() == Method::Head;
-        self.keep_alive = framing.keep_alive;
+        // What follows a CONNECT is meant for a tunnel: it could be read as a request here, and as something else there.
+        self.keep_alive = framing.keep_alive && head.method() != Method::Connect;
         self.expects_continue = framing.expect_continue;
         self.server = Server::Due;
         self.client = Client::Done;
@@ -212,6 +213,13 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether the body of the response under way is left out, as after HEAD: it need not be given.
+    #[inline]
+    #[must_use]
+    pub fn omits_body(&self) -> bool {
+        matches!(self.sending, Sending::Nothing(_))
+    }
+
     /// Writes a piece of the response's body.
     ///
     /// # Errors
@@ -255,7 +263,10 @@ impl Connection {
     /// Refuses the request, if nothing of a response has been written: the answer is plain, short, and the last one.
     pub fn refuse(&mut self, out: &mut BytesMut, status: StatusCode, date: &Date) {
         if matches!(self.server, Server::Idle | Server::Due) {
-            self.server = Server::Due;
+            if self.server == Server::Idle {
+                // What is known of the request is not this one's, but that of the one before.
+                *self = Connection { server: Server::Due, ..Connection::default() };
+            }
             self.keep_alive = false;
             let text = status.reason();
             let written = self.respond(out, status, date, text.as_bytes(), |head| {
@@ -274,7 +285,7 @@ impl Connection {
     /// What follows; `None` while a response is due or under way. After [`Next::Request`] the connection is ready for the
     /// next head.
     #[inline]
-    pub fn next(&mut self) -> Option<Next> {
+    pub fn next_step(&mut self) -> Option<Next> {
         let next = state::next(self.client, self.server, self.keep_alive);
         if next == Some(Next::Request) {
             self.client = Client::Idle;
@@ -283,3 +294,6 @@ impl Connection {
         next
     }
 }
+
+#[cfg(test)]
+mod tests;

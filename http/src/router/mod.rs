@@ -134,21 +134,24 @@ impl fmt::Debug for Router {
 impl App for Router {
     type Future = Routed;
 
+    #[inline]
     fn call(&self, scope: Scope, receive: Receive, send: Send) -> Routed {
-        let state = match self.tree.find(scope.head().path_bytes()) {
-            None => State::Answer(StatusCode::NOT_FOUND.into_response()),
-            Some(methods) => match methods.find(scope.method()) {
-                Some(route) => State::Handler(Rc::clone(route).call(scope, receive)),
-                None => State::Answer(not_allowed(methods)),
-            },
+        let methods = self.tree.find(scope.head().path_bytes());
+        let state = match methods.and_then(|methods| methods.find(scope.method())) {
+            Some(route) => State::Handler(Rc::clone(route).call(scope, receive)),
+            None => State::NoHandler(methods.map(Methods::allow)),
         };
         Routed { state, send }
     }
 }
 
+/// What is said where there is no handler: that there is no such path, or which methods it has.
 #[cold]
-fn not_allowed(methods: &Methods) -> Response {
-    StatusCode::METHOD_NOT_ALLOWED.into_response().with_header("allow", methods.allow())
+fn no_handler(allow: Option<String>) -> Response {
+    match allow {
+        None => StatusCode::NOT_FOUND.into_response(),
+        Some(methods) => StatusCode::METHOD_NOT_ALLOWED.into_response().with_header("allow", methods),
+    }
 }
 
 /// A request on its way through a [`Router`].
@@ -160,7 +163,8 @@ pub struct Routed {
 
 enum State {
     Handler(Call),
-    Answer(Response),
+    /// The methods that the path has, if it has any.
+    NoHandler(Option<String>),
     Stream(Pin<Box<dyn BodyStream>>),
 }
 
@@ -175,34 +179,34 @@ impl Future for Routed {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<asgi::Result> {
         let this = &mut *self;
-        if let State::Handler(call) = &mut this.state {
-            let response = ready!(call.poll_response(cx));
-            this.state = State::Answer(response);
-        }
-        if let State::Answer(response) = &mut this.state {
-            let response = std::mem::take(response);
+        loop {
+            let response = match &mut this.state {
+                State::Handler(call) => ready!(call.poll_response(cx)),
+                State::NoHandler(allow) => no_handler(allow.take()),
+                State::Stream(stream) => return pump(stream, &mut this.send, cx),
+            };
             match answer(&mut this.send, response)? {
                 Some(stream) => this.state = State::Stream(stream),
                 None => return Poll::Ready(Ok(())),
             }
         }
-        let State::Stream(stream) = &mut this.state else { unreachable!("handler, answer, then stream") };
-        pump(stream, &mut this.send, cx)
     }
 }
 
 /// Writes a response, but for a body that is a stream: that comes back.
+#[inline]
 fn answer(send: &mut Send, response: Response) -> Result<Option<Pin<Box<dyn BodyStream>>>, Error> {
-    let Response { status, content_type, fields, body } = response;
+    let Response { status, content_type, line, fields, body } = response;
     let write_fields = |head: &mut crate::codec::encode::ResponseHead<'_>| {
-        if let Some(line) = content_type {
-            head.line(line);
-        }
+        content_type.into_iter().chain(line).for_each(|line| head.line(line));
         fields.iter().try_for_each(|(name, value)| head.header(name, value))
     };
     match body {
         Body::Bytes(bytes) => send.respond_with(status, &bytes, write_fields).map(|()| None),
-        Body::Stream { stream, length } => send.start_with(status, length, write_fields).map(|()| Some(stream)),
+        Body::Stream { stream, length } => {
+            send.start_with(status, length, write_fields)?;
+            if send.omits_body() { send.response_end().map(|()| None) } else { Ok(Some(stream)) }
+        }
     }
 }
 
@@ -219,7 +223,8 @@ fn pump(stream: &mut Pin<Box<dyn BodyStream>>, send: &mut Send, cx: &mut Context
 
 /// Text that a status says by itself.
 fn status_text(status: StatusCode) -> Response {
-    if status.forbids_body() {
+    // A 205 is framed as others are, but has no content (RFC 9110 section 15.3.6).
+    if status.forbids_body() || status == StatusCode::RESET_CONTENT {
         return Response::new(status);
     }
     let body = Bytes::from_static(status.reason().as_bytes());

@@ -32,6 +32,17 @@ impl Pattern {
         Pattern { segments }
     }
 
+    /// The path, if it has no parameters.
+    fn whole(&self) -> Option<Box<[u8]>> {
+        let mut path = Vec::new();
+        for segment in &self.segments {
+            let Segment::Literal(text) = segment else { return None };
+            path.push(b'/');
+            path.extend_from_slice(text.as_bytes());
+        }
+        Some(path.into())
+    }
+
     /// The part of a path that stands where the parameter does; `None` when there is no such parameter.
     pub(super) fn param<'a>(&self, name: &str, path: &'a str) -> Option<&'a str> {
         let is_wanted = |segment: &Segment| matches!(segment, Segment::Parameter(known) if **known == *name);
@@ -41,28 +52,43 @@ impl Pattern {
 }
 
 /// Values by pattern.
+///
+/// Paths without parameters are found whole, by one search; a tree of segments holds the others. That is the same as one
+/// tree in which a literal goes before a parameter: where all segments are literal, nothing could go before.
 #[derive(Debug)]
 pub(super) struct Tree<T> {
+    /// Sorted by length, then by text: most comparisons are of two numbers.
+    whole: Vec<(Box<[u8]>, T)>,
     root: Node<T>,
 }
 
 #[derive(Debug)]
 struct Node<T> {
     value: Option<T>,
-    /// Sorted by their text.
+    /// Sorted as the whole paths are.
     literals: Vec<(Box<[u8]>, Node<T>)>,
     parameter: Option<Box<Node<T>>>,
 }
 
 impl<T> Default for Tree<T> {
     fn default() -> Self {
-        Tree { root: Node::new() }
+        Tree { whole: Vec::new(), root: Node::new() }
     }
 }
 
 impl<T: Default> Tree<T> {
     /// The value of a pattern, made if there is none. Patterns that differ only in the names of their parameters are one.
     pub(super) fn entry(&mut self, pattern: &Pattern) -> &mut T {
+        if let Some(path) = pattern.whole() {
+            let at = match search(&self.whole, &path) {
+                Ok(at) => at,
+                Err(at) => {
+                    self.whole.insert(at, (path, T::default()));
+                    at
+                }
+            };
+            return &mut self.whole[at].1;
+        }
         let mut node = &mut self.root;
         for segment in &pattern.segments {
             node = match segment {
@@ -76,8 +102,12 @@ impl<T: Default> Tree<T> {
 
 impl<T> Tree<T> {
     /// The value of the pattern that a path matches: segment by segment, a literal before a parameter.
+    #[inline]
     pub(super) fn find(&self, path: &[u8]) -> Option<&T> {
-        self.root.find(path.strip_prefix(b"/")?)
+        match search(&self.whole, path) {
+            Ok(at) => Some(&self.whole[at].1),
+            Err(_) => self.root.find(path.strip_prefix(b"/")?),
+        }
     }
 }
 
@@ -87,7 +117,7 @@ impl<T> Node<T> {
     }
 
     fn literal(&mut self, text: &[u8]) -> &mut Node<T> {
-        let at = match self.search(text) {
+        let at = match search(&self.literals, text) {
             Ok(at) => at,
             Err(at) => {
                 self.literals.insert(at, (text.into(), Node::new()));
@@ -97,23 +127,25 @@ impl<T> Node<T> {
         &mut self.literals[at].1
     }
 
-    fn search(&self, text: &[u8]) -> Result<usize, usize> {
-        self.literals.binary_search_by(|(known, _)| (**known).cmp(text))
-    }
-
     /// What is left of the path has no `/` before it. The depth of the recursion is that of the tree.
     fn find(&self, rest: &[u8]) -> Option<&T> {
         let (segment, rest) = match rest.iter().position(|byte| *byte == b'/') {
             Some(at) => (&rest[..at], Some(&rest[at + 1..])),
             None => (rest, None),
         };
-        let literal = self.search(segment).ok().map(|at| &self.literals[at].1);
+        let literal = search(&self.literals, segment).ok().map(|at| &self.literals[at].1);
         let parameter = self.parameter.as_deref().filter(|_| !segment.is_empty());
         [literal, parameter].into_iter().flatten().find_map(|node| match rest {
             Some(rest) => node.find(rest),
             None => node.value.as_ref(),
         })
     }
+}
+
+/// Where a text is among sorted ones, or would be.
+#[inline]
+fn search<T>(sorted: &[(Box<[u8]>, T)], text: &[u8]) -> Result<usize, usize> {
+    sorted.binary_search_by(|(known, _)| known.len().cmp(&text.len()).then_with(|| (**known).cmp(text)))
 }
 
 #[cfg(test)]

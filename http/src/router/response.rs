@@ -15,6 +15,7 @@ use std::task::{Context, Poll};
 pub struct Response {
     pub(super) status: StatusCode,
     pub(super) content_type: Option<FieldLine>,
+    pub(super) line: Option<FieldLine>,
     pub(super) fields: Vec<(Cow<'static, str>, Vec<u8>)>,
     pub(super) body: Body,
 }
@@ -65,7 +66,7 @@ impl Response {
     /// A response without fields and with an empty body.
     #[must_use]
     pub fn new(status: StatusCode) -> Response {
-        Response { status, content_type: None, fields: Vec::new(), body: Body::Bytes(Bytes::new()) }
+        Response { status, content_type: None, line: None, fields: Vec::new(), body: Body::Bytes(Bytes::new()) }
     }
 
     /// Text, as `text/plain` in UTF-8.
@@ -98,6 +99,13 @@ impl Response {
     #[must_use]
     pub fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) -> Response {
         self.fields.push((name.into(), value.into()));
+        self
+    }
+
+    /// The same with a field line more that was checked when the program was compiled, in place of an earlier one.
+    #[must_use]
+    pub fn with_line(mut self, line: FieldLine) -> Response {
+        self.line = Some(line);
         self
     }
 

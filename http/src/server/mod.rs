@@ -1,6 +1,6 @@
 //! The server: sockets, tasks and time around the protocol.
 //!
-//! One task accepts, one task serves each connection. A connection that idles holds its socket and a hundred bytes: the
+//! One task accepts, one task serves each connection. A connection that idles holds its socket and no buffer: the
 //! buffers, the exchange and the application's future are borrowed when its next bytes come, from the pools of its
 //! server, and given back when its answer is written.
 //!
@@ -101,7 +101,7 @@ impl<L: Listener> Server<L> {
     }
 
     /// Serves an application that is made here, on the thread of its loop: what it holds need not be `Send`, while what
-    /// makes it may have come from another thread. With several loops it is called once on each.
+    /// makes it may have come from another thread. With several loops, each has its server and makes its own.
     ///
     /// # Errors
     /// As [`serve`](Server::serve).
@@ -125,11 +125,7 @@ impl<L: Listener> Server<L> {
 
         shared.stop(Stop::Gracefully);
         let mut limit = pin!(sleep(graceful));
-        poll_fn(|cx| match shared.poll_drained(cx) {
-            Poll::Pending => limit.as_mut().poll(cx),
-            drained => drained,
-        })
-        .await;
+        poll_fn(|cx| if shared.poll_drained(cx).is_ready() { Poll::Ready(()) } else { limit.as_mut().poll(cx) }).await;
         let ended = shared.connections();
         shared.stop(Stop::Now);
         poll_fn(|cx| shared.poll_drained(cx)).await;

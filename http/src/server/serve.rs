@@ -128,7 +128,8 @@ impl<S: Stream, A: App> Serve<S, A> {
             self.shared.keep_working(working);
             return Poll::Ready(Ok(Done::Next));
         }
-        if self.unwritten as usize >= self.shared.limits.pipelined_max {
+        let many = self.unwritten as usize >= self.shared.limits.pipelined_max;
+        if many || working.exchange.is_full() {
             ready!(self.poll_write(cx))?;
             return Poll::Ready(Ok(Done::Next));
         }
@@ -137,14 +138,6 @@ impl<S: Stream, A: App> Serve<S, A> {
             Ok(Some(used)) => {
                 exchange.client = self.client;
                 input.use_up(&mut working.input, used);
-                let shared = &working.exchange;
-                let handles = (Rc::clone(shared), Rc::clone(shared), Rc::clone(shared));
-                let (scope, receive, send) = (Scope::new(handles.0), Receive::new(handles.1), Send::new(handles.2));
-                let call = catch_unwind(AssertUnwindSafe(|| self.shared.app.call(scope, receive, send)));
-                match call {
-                    Ok(call) => working.call.set(Some(call)),
-                    Err(_panic) => log_panic(), // without a call, the next step fails as one that panicked
-                }
                 self.step = Step::Call;
                 Poll::Ready(Ok(Done::Next))
             }
@@ -168,21 +161,34 @@ impl<S: Stream, A: App> Serve<S, A> {
         if self.shared.stopping() != Stop::No {
             working.exchange.with(|connection, _| connection.close_after_response());
         }
-        let polled = catch_unwind(AssertUnwindSafe(|| match working.call.as_mut().as_pin_mut() {
-            Some(call) => call.poll(cx).map(Some),
-            None => Poll::Ready(None),
+        let (app, call, exchange) = (&self.shared.app, &mut working.call, &working.exchange);
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            if call.is_none() {
+                let handles = (Rc::clone(exchange), Rc::clone(exchange), Rc::clone(exchange));
+                call.set(Some(app.call(Scope::new(handles.0), Receive::new(handles.1), Send::new(handles.2))));
+            }
+            let under_way = call.as_mut().as_pin_mut().expect("set above, or before");
+            let outcome = ready!(under_way.poll(cx));
+            call.set(None);
+            Poll::Ready(outcome)
         }));
         let outcome = match polled {
-            Ok(Poll::Pending) => return self.move_bytes(cx, input),
-            Ok(Poll::Ready(outcome)) => outcome,
+            Ok(Poll::Pending) => {
+                let moved = self.move_bytes(cx, input);
+                if moved.is_pending()
+                    && let Some(working) = &self.working
+                {
+                    working.exchange.wait_for_handles(cx);
+                }
+                return moved;
+            }
+            Ok(Poll::Ready(outcome)) => Some(outcome),
             Err(_panic) => {
                 log_panic();
+                drop(catch_unwind(AssertUnwindSafe(|| call.set(None)))); // what panics once may do so again
                 None
             }
         };
-        if catch_unwind(AssertUnwindSafe(|| working.call.set(None))).is_err() {
-            log_panic();
-        }
         Poll::Ready(Ok(self.settle(outcome)))
     }
 
@@ -194,7 +200,7 @@ impl<S: Stream, A: App> Serve<S, A> {
             Some(Err(error)) => log::error!("the application failed on {}: {error}", working.exchange.head.target()),
             _ => {}
         }
-        let (next, is_due) = working.exchange.with(|connection, _| (connection.next(), connection.is_due()));
+        let (next, is_due) = working.exchange.with(|connection, _| (connection.next_step(), connection.is_due()));
         let next = match (next, outcome) {
             (Some(next), _) => next,
             (None, outcome) if is_due => {
@@ -211,7 +217,8 @@ impl<S: Stream, A: App> Serve<S, A> {
             }
             (None, _) => {
                 log::error!("a response on {} was not completed, and is cut", working.exchange.head.target());
-                return Done::Over;
+                self.step = Step::Close { linger: false }; // what was written before it is sent
+                return Done::Next;
             }
         };
         self.unwritten += 1;
@@ -221,37 +228,33 @@ impl<S: Stream, A: App> Serve<S, A> {
                 Step::Head
             }
             Next::Drain => Step::Drain(0),
-            Next::Close => {
-                let receiving = working.exchange.with(|connection, _| connection.is_receiving());
-                Step::Close { linger: receiving || !working.input.is_empty() }
-            }
+            Next::Close => Step::Close { linger: true },
         };
         Done::Next
     }
 
     /// The application waits: writes what it has sent, reads what it asks for, and waits if there is neither.
     fn move_bytes(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
-        let written = self.poll_write(cx)?;
+        let _written = self.poll_write(cx)?;
         let working = self.working.as_mut().expect("held until the connection is idle");
-        if !working.exchange.wants_body() {
-            // Room is made by writing; only then is there a reason to ask the application again.
-            return if written.is_ready() && working.exchange.wake_sender() {
-                Poll::Ready(Ok(Done::Next))
-            } else {
-                Poll::Pending
-            };
+        let mut moved = !working.exchange.is_full() && working.exchange.wake_sender();
+        if working.exchange.wants_body() {
+            if input.bytes(&working.input).is_empty() {
+                match self.poll_more(cx, input)? {
+                    Poll::Ready(0) => self.working.as_ref().expect("as above").exchange.end_input(),
+                    Poll::Ready(_) => {}
+                    Poll::Pending if moved => return Poll::Ready(Ok(Done::Next)),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            moved = true;
+            let working = self.working.as_mut().expect("as above");
+            match working.exchange.receive_body(input.bytes(&working.input), true) {
+                Ok(used) => input.use_up(&mut working.input, used),
+                Err(error) => log::debug!("a body was refused: {error}"), // the application is told
+            }
         }
-        if input.bytes(&working.input).is_empty() && ready!(self.poll_more(cx, input))? == 0 {
-            let working = self.working.as_mut().expect("held until the connection is idle");
-            working.exchange.end_input();
-            return Poll::Ready(Ok(Done::Next));
-        }
-        let working = self.working.as_mut().expect("held until the connection is idle");
-        match working.exchange.receive_body(input.bytes(&working.input), true) {
-            Ok(used) => input.use_up(&mut working.input, used),
-            Err(error) => log::debug!("a body was refused: {error}"), // the application is told
-        }
-        Poll::Ready(Ok(Done::Next))
+        if moved { Poll::Ready(Ok(Done::Next)) } else { Poll::Pending }
     }
 
     /// Reads the rest of a body for nobody.
@@ -264,7 +267,7 @@ impl<S: Stream, A: App> Serve<S, A> {
             return Poll::Ready(Ok(if read == 0 { Done::Over } else { Done::Next }));
         }
         let used = working.exchange.receive_body(bytes, false);
-        let next = working.exchange.with(|connection, _| connection.next());
+        let next = working.exchange.with(|connection, _| connection.next_step());
         self.step = match used {
             Ok(used) if thrown + used <= DRAIN_BYTES_MAX => {
                 input.use_up(&mut working.input, used);

@@ -40,6 +40,7 @@ pub(super) struct Shared<A: App> {
     connections: RefCell<Arena<Waker>>,
     /// Who waits for the last connection to end.
     drained: Cell<Option<Waker>>,
+    #[expect(clippy::vec_box, reason = "the box itself goes to a connection, which holds a pointer while it is idle")]
     kept: RefCell<Vec<Box<Working<A>>>>,
     scratch: Cell<Option<Box<[u8]>>>,
     date: Cell<Date>,
@@ -123,6 +124,7 @@ impl<A: App> Shared<A> {
 
     /// Working memory for a connection that is not idle any more.
     #[inline]
+    #[expect(clippy::unnecessary_box_returns, reason = "the box is what the pool lends")]
     pub(super) fn take_working(&self) -> Box<Working<A>> {
         let kept = self.kept.borrow_mut().pop();
         kept.unwrap_or_else(|| {

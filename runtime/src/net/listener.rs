@@ -179,7 +179,7 @@ impl TcpListener {
     /// # Cancel safety
     /// No connection is lost. One task waits at a time.
     pub fn accept(&self) -> Accept<'_> {
-        Accept { listener: self }
+        Accept { listener: self, waits: false }
     }
 
     /// Polls for a connection; see [`accept`](TcpListener::accept).
@@ -199,7 +199,7 @@ impl TcpListener {
                     *self.pause.borrow_mut() = Some(sleep(PAUSE));
                 }
                 Err(error) if is_of_the_connection(&error) => {
-                    log::debug!("a connection failed before it was accepted: {error}")
+                    log::debug!("a connection failed before it was accepted: {error}");
                 }
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -212,36 +212,30 @@ impl TcpListener {
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Accept<'a> {
     listener: &'a TcpListener,
+    waits: bool,
 }
 
 impl Future for Accept<'_> {
     type Output = io::Result<(TcpStream, SocketAddr)>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.listener.poll_accept(cx)
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = self.listener.poll_accept(cx);
+        self.waits = polled.is_pending();
+        polled
     }
 }
 
-/// The numbers of Linux, which are the same on all its architectures.
-mod errno {
-    pub(super) const ENOMEM: i32 = 12;
-    pub(super) const ENFILE: i32 = 23;
-    pub(super) const EMFILE: i32 = 24;
-    pub(super) const ENONET: i32 = 64;
-    pub(super) const EPROTO: i32 = 71;
-    pub(super) const ENOPROTOOPT: i32 = 92;
-    pub(super) const EOPNOTSUPP: i32 = 95;
-    pub(super) const ENETDOWN: i32 = 100;
-    pub(super) const ENETUNREACH: i32 = 101;
-    pub(super) const ECONNABORTED: i32 = 103;
-    pub(super) const ENOBUFS: i32 = 105;
-    pub(super) const EHOSTDOWN: i32 = 112;
-    pub(super) const EHOSTUNREACH: i32 = 113;
+impl Drop for Accept<'_> {
+    fn drop(&mut self) {
+        if self.waits {
+            self.listener.io.give_up(Side::Read);
+        }
+    }
 }
 
 /// The process or the system has no more of something; trying again at once would only spin.
 fn is_exhausted(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(errno::EMFILE | errno::ENFILE | errno::ENOBUFS | errno::ENOMEM))
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }
 
 /// The error is one connection's, which is out of the queue now; accept(2), "Error handling", names them.
@@ -249,15 +243,15 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
         Some(
-            errno::ECONNABORTED
-                | errno::ENETDOWN
-                | errno::EPROTO
-                | errno::ENOPROTOOPT
-                | errno::EHOSTDOWN
-                | errno::ENONET
-                | errno::EHOSTUNREACH
-                | errno::EOPNOTSUPP
-                | errno::ENETUNREACH
+            libc::ECONNABORTED
+                | libc::ENETDOWN
+                | libc::EPROTO
+                | libc::ENOPROTOOPT
+                | libc::EHOSTDOWN
+                | libc::ENONET
+                | libc::EHOSTUNREACH
+                | libc::EOPNOTSUPP
+                | libc::ENETUNREACH
         )
     )
 }

@@ -102,6 +102,11 @@ impl Reactor {
         (Poll::Pending, source.park(side, cx.waker()))
     }
 
+    /// Nobody waits for that side any more; the waker that did comes back, for the caller to drop.
+    pub fn give_up(&mut self, key: Key, side: Side) -> Option<Waker> {
+        self.sources.get_mut(key).and_then(|source| source.give_up(side))
+    }
+
     /// An operation found the side not ready: the next [`poll_ready`](Reactor::poll_ready) waits for an edge.
     pub fn spend(&mut self, key: Key, side: Side) {
         if let Some(source) = self.sources.get_mut(key) {

@@ -59,6 +59,10 @@ impl Source {
         }
     }
 
+    pub(super) fn give_up(&mut self, side: Side) -> Option<Waker> {
+        self.side(side).waiter.take()
+    }
+
     #[inline]
     pub(super) fn spend(&mut self, side: Side) {
         let side = self.side(side);

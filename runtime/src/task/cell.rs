@@ -1,6 +1,6 @@
 //! The one-allocation task: header, future, output, in an `Arc` that is its own waker.
 //!
-//! This is one of the two rooms of unsafe code. What it must uphold:
+//! This is the room of unsafe code. What it must uphold:
 //!
 //! - **Invariant (home).** The stage is touched through a [`TaskRef`] only. A `TaskRef` is made where the task is spawned,
 //!   is neither `Clone` nor `Send`, and gives out the stage to one caller at a time, because its methods take it by value
@@ -133,12 +133,15 @@ where
 }
 
 impl<F: Future> TaskCell<F> {
-    /// Drops the future in its place, then keeps the output. A future that panics while it is dropped has panicked.
-    fn finish(&self, output: Result<F::Output, JoinError>) {
-        let output = match self.replace(Stage::Empty) {
-            Ok(()) => output,
-            Err(panic) => Err(JoinError::panicked(panic)),
-        };
+    /// Drops the future in its place, then keeps the output. A future that panics while it is dropped has panicked, and
+    /// its output is dropped; a panic of that one, too, ends here.
+    fn finish(&self, mut output: Result<F::Output, JoinError>) {
+        if let Err(panic) = self.replace(Stage::Empty) {
+            let dropped = mem::replace(&mut output, Err(JoinError::panicked(panic)));
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(dropped))) {
+                log::error!("dropping the output of a task panicked: {}", JoinError::panicked(panic));
+            }
+        }
         // SAFETY: invariant `home`; the stage is empty, so nothing is dropped here.
         unsafe { *self.stage.get() = Stage::Output(output) };
     }

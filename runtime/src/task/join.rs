@@ -91,7 +91,10 @@ impl<T> Drop for JoinHandle<T> {
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinHandle").field("task", &self.key).field("is_finished", &self.is_finished()).finish()
+        f.debug_struct("JoinHandle")
+            .field("task", &self.key)
+            .field("is_finished", &self.is_finished())
+            .finish_non_exhaustive()
     }
 }
 

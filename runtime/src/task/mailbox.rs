@@ -1,8 +1,12 @@
 //! Letters from other threads, and the promise that none is slept through.
 //!
-//! The proof is one sentence: home says that it goes to sleep under the lock under which letters are added, so either it
-//! sees the letter and stays awake, or the letter's writer sees that it sleeps and rings. A lock-free queue would save
-//! nothing that counts: the eventfd behind the bell costs a hundred times what the lock does, and rings only for a sleeper.
+//! The proof is one sentence: home says that it wants the bell under the lock under which letters are added, so either it
+//! sees the letter and stays awake, or the letter's writer sees the wish and rings. A lock-free queue would save nothing
+//! that counts: the eventfd behind the bell costs a hundred times what the lock does, and rings only when that is wished.
+//!
+//! A loop that gets no letters does not even take the lock: the wish stands until a letter fulfils it, and that a letter
+//! has come is told by a flag. So a loop that was awakened by its sockets may be rung for once more than it needs, and
+//! pays nothing a turn.
 //!
 //! Mailboxes are never freed. A waker may outlive its loop by any time and still post, and a reference count for that
 //! would cost every task two locked operations in its life. Instead, a loop that goes leaves its mailbox to the next one
@@ -10,8 +14,9 @@
 //! mail for a former tenant is thrown away.
 
 use crate::arena::Key;
-use crate::loom::{Mutex, lock};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::loom::{AtomicBool, Mutex, lock};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Mutex as PlainMutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::{fmt, mem};
@@ -37,12 +42,17 @@ impl fmt::Debug for Letter {
 #[derive(Debug)]
 pub(super) struct Mailbox<L> {
     mail: Mutex<Mail<L>>,
+    /// There are letters. Changed under the lock; home looks at it without.
+    has_letters: AtomicBool,
+    /// Home has wished for the bell since it last took letters in; home's own note. Invariant: then the wish still stands,
+    /// or there are letters.
+    has_wished: AtomicBool,
 }
 
 struct Mail<L> {
     /// Of the loop that lives here; [`VACANT`] when none does.
     tenant: u64,
-    home_sleeps: bool,
+    wants_bell: bool,
     letters: Vec<L>,
     bell: Option<Waker>,
 }
@@ -53,7 +63,7 @@ impl<L> fmt::Debug for Mail<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mail")
             .field("tenant", &self.tenant)
-            .field("home_sleeps", &self.home_sleeps)
+            .field("wants_bell", &self.wants_bell)
             .field("letters", &self.letters.len())
             .finish_non_exhaustive()
     }
@@ -61,7 +71,8 @@ impl<L> fmt::Debug for Mail<L> {
 
 impl<L> Mailbox<L> {
     pub(super) fn vacant() -> Mailbox<L> {
-        Mailbox { mail: Mutex::new(Mail { tenant: VACANT, home_sleeps: false, letters: Vec::new(), bell: None }) }
+        let mail = Mail { tenant: VACANT, wants_bell: false, letters: Vec::new(), bell: None };
+        Mailbox { mail: Mutex::new(mail), has_letters: AtomicBool::new(false), has_wished: AtomicBool::new(false) }
     }
 
     /// A loop moves in.
@@ -76,7 +87,9 @@ impl<L> Mailbox<L> {
     pub(super) fn close(&self) -> Vec<L> {
         let mut mail = lock(&self.mail);
         mail.tenant = VACANT;
-        mail.home_sleeps = false;
+        mail.wants_bell = false;
+        self.has_letters.store(false, Relaxed);
+        self.has_wished.store(false, Relaxed);
         let bell = mail.bell.take();
         let letters = mem::take(&mut mail.letters);
         drop(mail);
@@ -84,7 +97,7 @@ impl<L> Mailbox<L> {
         letters
     }
 
-    /// Any thread: leaves a letter for the loop of that stamp, and rings if it sleeps. A letter for a loop that has moved
+    /// Any thread: leaves a letter for the loop of that stamp, and rings if that is wished. A letter for a loop that has moved
     /// out comes back.
     pub(super) fn post(&self, tenant: u64, letter: L) -> Result<(), L> {
         let mut mail = lock(&self.mail);
@@ -92,7 +105,8 @@ impl<L> Mailbox<L> {
             return Err(letter);
         }
         mail.letters.push(letter);
-        let bell = if mem::take(&mut mail.home_sleeps) { mail.bell.clone() } else { None };
+        self.has_letters.store(true, Release);
+        let bell = if mem::take(&mut mail.wants_bell) { mail.bell.clone() } else { None };
         drop(mail); // who is woken will want the lock
         if let Some(bell) = bell {
             bell.wake();
@@ -106,19 +120,34 @@ impl<L> Mailbox<L> {
     }
 
     /// Home: `true` when it may block until the bell rings.
+    #[inline]
     pub(super) fn try_sleep(&self) -> bool {
+        if self.has_wished.load(Relaxed) {
+            return !self.has_letters.load(Acquire);
+        }
         let mut mail = lock(&self.mail);
-        mail.home_sleeps = mail.letters.is_empty();
-        mail.home_sleeps
+        mail.wants_bell = mail.letters.is_empty();
+        self.has_wished.store(mail.wants_bell, Relaxed);
+        mail.wants_bell
     }
 
     /// Home, awake: takes all letters in, in the order in which they were posted. `into` is empty, and its memory serves
     /// the letters to come.
+    #[inline]
     pub(super) fn collect(&self, into: &mut Vec<L>) {
         debug_assert!(into.is_empty(), "the letters of before were read");
-        let mut mail = lock(&self.mail);
-        mail.home_sleeps = false;
-        mem::swap(&mut mail.letters, into);
+        if self.has_letters.load(Acquire) {
+            let mut mail = lock(&self.mail);
+            mem::swap(&mut mail.letters, into);
+            self.has_letters.store(false, Relaxed);
+            self.has_wished.store(false, Relaxed);
+        }
+    }
+
+    /// Home: whether there is anything to collect.
+    #[inline]
+    pub(super) fn has_letters(&self) -> bool {
+        self.has_letters.load(Acquire)
     }
 }
 
@@ -169,8 +198,15 @@ impl Home {
     }
 
     /// Home: see [`Mailbox::try_sleep`].
+    #[inline]
     pub(super) fn try_sleep(self) -> bool {
         self.mailbox.try_sleep()
+    }
+
+    /// Home: see [`Mailbox::has_letters`].
+    #[inline]
+    pub(super) fn has_letters(self) -> bool {
+        self.mailbox.has_letters()
     }
 
     /// Home: see [`Mailbox::collect`].
@@ -189,28 +225,34 @@ mod loom_tests {
     use crate::loom::Arc;
     use ::loom::sync::atomic::AtomicUsize;
     use ::loom::thread::{self, Thread};
+    use std::sync::Arc as StdArc;
     use std::sync::atomic::Ordering::SeqCst;
     use std::task::Wake;
 
     const TENANT: u64 = 1;
 
-    /// Counts how often it was rung, and unparks home.
+    /// Counts how often it was rung, and unparks home if that parks.
     struct Bell {
-        home: Thread,
+        home: Option<Thread>,
         rings: AtomicUsize,
     }
 
     impl Wake for Bell {
-        fn wake(self: sync::Arc<Self>) {
+        fn wake(self: StdArc<Self>) {
             self.rings.fetch_add(1, SeqCst);
-            self.home.unpark();
+            if let Some(home) = &self.home {
+                home.unpark();
+            }
         }
     }
 
-    fn mailbox() -> (Arc<Mailbox<u8>>, sync::Arc<Bell>) {
-        let bell = sync::Arc::new(Bell { home: thread::current(), rings: AtomicUsize::new(0) });
+    fn bell(home: Option<Thread>) -> StdArc<Bell> {
+        StdArc::new(Bell { home, rings: AtomicUsize::new(0) })
+    }
+
+    fn mailbox(bell: StdArc<Bell>) -> (Arc<Mailbox<u8>>, StdArc<Bell>) {
         let mailbox = Mailbox::vacant();
-        mailbox.open(TENANT, Waker::from(sync::Arc::clone(&bell)));
+        mailbox.open(TENANT, Waker::from(StdArc::clone(&bell)));
         (Arc::new(mailbox), bell)
     }
 
@@ -228,7 +270,7 @@ mod loom_tests {
     #[test]
     fn loom_home_stays_awake_or_the_bell_rings() {
         ::loom::model(|| {
-            let (mailbox, bell) = mailbox();
+            let (mailbox, bell) = mailbox(bell(None));
             let stranger = post(&mailbox, 7);
             let sleeps = mailbox.try_sleep();
             assert_eq!(stranger.join().unwrap(), Ok(()));
@@ -240,7 +282,7 @@ mod loom_tests {
     #[test]
     fn loom_home_that_sleeps_whenever_it_may_gets_every_letter() {
         ::loom::model(|| {
-            let (mailbox, bell) = mailbox();
+            let (mailbox, bell) = mailbox(bell(Some(thread::current())));
             let strangers = [post(&mailbox, 1), post(&mailbox, 2)];
             let (mut letters, mut naps) = (Vec::new(), 0);
             while letters.len() < 2 {
@@ -262,7 +304,7 @@ mod loom_tests {
     #[test]
     fn loom_letter_posted_against_close_comes_back_or_is_handed_back() {
         ::loom::model(|| {
-            let (mailbox, _bell) = mailbox();
+            let (mailbox, _bell) = mailbox(bell(None));
             let stranger = post(&mailbox, 7);
             let mut read = collect(&mailbox);
             read.extend(mailbox.close());
@@ -277,12 +319,12 @@ mod loom_tests {
     #[test]
     fn loom_next_tenant_gets_no_mail_of_the_former_and_no_bell_of_it_rings() {
         ::loom::model(|| {
-            let (mailbox, former_bell) = mailbox();
+            let (mailbox, former_bell) = mailbox(bell(None));
             assert!(mailbox.try_sleep());
             let stranger = post(&mailbox, 7);
             let handed_back = mailbox.close();
-            let bell = sync::Arc::new(Bell { home: thread::current(), rings: AtomicUsize::new(0) });
-            mailbox.open(TENANT + 1, Waker::from(sync::Arc::clone(&bell)));
+            let bell = bell(None);
+            mailbox.open(TENANT + 1, Waker::from(StdArc::clone(&bell)));
             assert!(mailbox.try_sleep(), "nothing is left for the next");
             let posted = stranger.join().unwrap();
             assert_eq!(posted.is_ok(), handed_back == [7]);

@@ -22,8 +22,8 @@
 //!
 //! - **A wake at home** sets a flag and pushes a key: two plain stores. *At home* means that the loop entered on this
 //!   thread is the task's own, told by the stamp of the loop, which is never given twice.
-//! - **A wake from a stranger** sets the other flag and posts a letter; the bell rings only if home sleeps. Home takes the
-//!   letters in once a turn. No wake is lost: [`state`] has the argument, and loom checks it.
+//! - **A wake from a stranger** sets the other flag and posts a letter; the bell rings if home has wished for it, as it does
+//!   before it sleeps. Home takes the letters in once a turn. No wake is lost: [`state`] has the argument, and loom checks it.
 //! - **The stage** (the future, later its output) is touched through the one [`TaskRef`](cell::TaskRef) that the set of
 //!   live tasks holds. It cannot be cloned and cannot leave the thread, and dropping it empties the stage. So by the time
 //!   the last reference to a cell can be a stranger's waker, there is nothing in it but plain words.

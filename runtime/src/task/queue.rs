@@ -5,7 +5,7 @@
 //! task that always wakes itself keeps nobody from their turn.
 
 use super::cell::{Header, TaskRef};
-use super::join::JoinHandle;
+use super::join::{JoinError, JoinHandle};
 use super::mailbox::{Home, Letter};
 use super::state::State;
 use crate::arena::{Arena, Key};
@@ -13,7 +13,7 @@ use crate::trace::{self, Cause, Observer, Wait};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -114,10 +114,21 @@ struct Entry {
     info: TaskInfo,
     /// Who awaits the handle.
     joiner: Option<Waker>,
+    course: Course,
+    /// There is a handle, which may want the output.
     joinable: bool,
-    ended: bool,
-    aborted: bool,
+    /// It keeps the loop alive.
     referenced: bool,
+}
+
+/// How far a task has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    Running,
+    /// It ends where it would be polled next.
+    Aborted,
+    /// Its stage is the output, or empty.
+    Ended,
 }
 
 impl Tasks {
@@ -143,16 +154,17 @@ impl Tasks {
         })
     }
 
-    /// Makes this thread the tasks' home while `inside` runs: wakes are plain stores and need no letter.
+    /// Makes this thread the tasks' home while `inside` runs: wakes are plain stores and need no letter. (A thread that
+    /// ends, and has destroyed what is local to it, can be nobody's home any more: there, each wake is a letter.)
     pub fn enter<R>(self: &Rc<Self>, inside: impl FnOnce() -> R) -> R {
         struct Leave(Option<Rc<Tasks>>);
         impl Drop for Leave {
             fn drop(&mut self) {
                 let before = self.0.take();
-                drop(CURRENT.with(|current| current.replace(before)));
+                drop(CURRENT.try_with(|current| current.replace(before)));
             }
         }
-        let before = CURRENT.with(|current| current.replace(Some(Rc::clone(self))));
+        let before = CURRENT.try_with(|current| current.replace(Some(Rc::clone(self)))).ok().flatten();
         let _leave = Leave(before);
         inside()
     }
@@ -181,6 +193,12 @@ impl Tasks {
         !self.ready.borrow().is_empty()
     }
 
+    /// Whether letters have come that were not taken in.
+    #[must_use]
+    pub fn has_mail(&self) -> bool {
+        !self.closed.get() && self.home.has_letters()
+    }
+
     /// What is known of a task.
     #[must_use]
     pub fn info(&self, key: Key) -> Option<TaskInfo> {
@@ -191,7 +209,10 @@ impl Tasks {
     #[must_use]
     pub fn infos(&self) -> Vec<(Key, TaskInfo)> {
         let live = self.live.borrow();
-        live.iter().filter(|(_, entry)| !entry.ended).map(|(key, entry)| (key, entry.info.clone())).collect()
+        live.iter()
+            .filter(|(_, entry)| entry.course != Course::Ended)
+            .map(|(key, entry)| (key, entry.info.clone()))
+            .collect()
     }
 
     /// Adds a task, last in the queue. After the loop has shut its tasks down, the future is dropped at once, and the
@@ -227,9 +248,8 @@ impl Tasks {
             task: Some(TaskRef::new(key, self.home, future)),
             info,
             joiner: None,
+            course: Course::Running,
             joinable: true,
-            ended: false,
-            aborted: false,
             referenced: true,
         });
         self.referenced.set(self.referenced.get() + 1);
@@ -265,15 +285,20 @@ impl Tasks {
 
     /// Takes in what other threads have posted: their wakes are queued, their calls are made, in order.
     pub fn collect_mail(&self) {
-        if self.closed.get() {
-            return; // the mailbox may have its next tenant
+        if !self.has_mail() {
+            return; // once closed, the mailbox may have its next tenant
         }
         let mut letters = self.spare_letters.take();
         self.home.collect(&mut letters);
         for letter in letters.drain(..) {
             match letter {
                 Letter::Wake(key) => self.open_wake(key),
-                Letter::Call(call) => call(),
+                Letter::Call(call) => {
+                    // The letters behind it are not its affair: a wake that is lost is lost for ever.
+                    if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
+                        log::error!("a call from another thread panicked: {}", JoinError::panicked(panic));
+                    }
+                }
             }
         }
         self.spare_letters.set(letters);
@@ -300,6 +325,7 @@ impl Tasks {
         }
         let keys: Vec<Key> = self.live.borrow().iter().map(|(key, _)| key).collect();
         for key in keys {
+            self.abort(key); // for the one that is running now: it ends with its poll
             self.cancel(key);
         }
         self.ready.borrow_mut().clear();
@@ -320,6 +346,7 @@ impl Tasks {
         trace::begin_poll(Key::NONE);
         let polled = future.poll(&mut Context::from_waker(&waker));
         let wait = trace::end_poll();
+        trace::set_cause(Cause::Outside);
         self.observe(|observer| observer.poll_end(Key::NONE, polled.is_pending().then_some(wait)));
         polled
     }
@@ -333,13 +360,13 @@ impl Tasks {
     }
 
     pub(super) fn is_finished(&self, key: Key) -> bool {
-        self.live.borrow().get(key).is_none_or(|entry| entry.ended)
+        self.live.borrow().get(key).is_none_or(|entry| entry.course == Course::Ended)
     }
 
     pub(super) fn abort(&self, key: Key) {
         let mut live = self.live.borrow_mut();
-        let Some(entry) = live.get_mut(key).filter(|entry| !entry.ended) else { return };
-        entry.aborted = true;
+        let Some(entry) = live.get_mut(key).filter(|entry| entry.course != Course::Ended) else { return };
+        entry.course = Course::Aborted;
         // While it runs, there is no task here; the end of its poll sees the flag.
         if entry.task.as_ref().is_some_and(|task| task.header().state.wake_at_home()) {
             drop(live);
@@ -349,7 +376,7 @@ impl Tasks {
 
     pub(super) fn set_referenced(&self, key: Key, referenced: bool) {
         let mut live = self.live.borrow_mut();
-        let Some(entry) = live.get_mut(key).filter(|entry| !entry.ended) else { return };
+        let Some(entry) = live.get_mut(key).filter(|entry| entry.course != Course::Ended) else { return };
         if mem::replace(&mut entry.referenced, referenced) != referenced {
             let count = self.referenced.get();
             self.referenced.set(if referenced { count + 1 } else { count - 1 });
@@ -361,7 +388,7 @@ impl Tasks {
     pub(super) fn poll_join(&self, key: Key, cx: &mut Context<'_>, output: &mut dyn Any) -> Poll<()> {
         let mut live = self.live.borrow_mut();
         let Some(entry) = live.get_mut(key) else { return Poll::Ready(()) };
-        if !entry.ended {
+        if entry.course != Course::Ended {
             let known = entry.joiner.as_ref().is_some_and(|joiner| joiner.will_wake(cx.waker()));
             let former = if known { None } else { entry.joiner.replace(cx.waker().clone()) };
             drop(live);
@@ -383,7 +410,7 @@ impl Tasks {
         let Some(entry) = live.get_mut(key) else { return };
         entry.joinable = false;
         let joiner = entry.joiner.take();
-        let ended = if entry.ended { live.remove(key) } else { None };
+        let ended = if entry.course == Course::Ended { live.remove(key) } else { None };
         drop(live);
         drop((joiner, ended));
     }
@@ -409,7 +436,7 @@ impl Tasks {
     fn run(&self, Ready { key, cause }: Ready) {
         let mut live = self.live.borrow_mut();
         let Some(entry) = live.get_mut(key) else { return };
-        if entry.ended || entry.aborted {
+        if entry.course != Course::Running {
             drop(live);
             return self.cancel(key);
         }
@@ -424,13 +451,15 @@ impl Tasks {
         self.observe(|observer| observer.poll_end(key, (!ended).then_some(wait)));
 
         if ended {
-            return self.end(key, task);
+            self.end(key, task); // wakes who joins, and is the cause of that
+            return trace::set_cause(Cause::Outside);
         }
+        trace::set_cause(Cause::Outside);
         let mut live = self.live.borrow_mut();
         let entry = live.get_mut(key).expect("a running task stays in the set");
         entry.task = Some(task);
         entry.info.waits_for = Some(wait);
-        if entry.aborted {
+        if entry.course == Course::Aborted {
             drop(live);
             self.cancel(key);
         }
@@ -439,7 +468,7 @@ impl Tasks {
     /// Ends a task that is not running, unless it has ended: its future is dropped.
     fn cancel(&self, key: Key) {
         let mut live = self.live.borrow_mut();
-        let task = live.get_mut(key).filter(|entry| !entry.ended).and_then(|entry| entry.task.take());
+        let task = live.get_mut(key).filter(|entry| entry.course != Course::Ended).and_then(|entry| entry.task.take());
         drop(live);
         if let Some(mut task) = task {
             task.cancel();
@@ -451,7 +480,7 @@ impl Tasks {
     fn end(&self, key: Key, task: TaskRef) {
         let mut live = self.live.borrow_mut();
         let entry = live.get_mut(key).expect("a task leaves the set only when it has ended");
-        entry.ended = true;
+        entry.course = Course::Ended;
         self.referenced.set(self.referenced.get() - usize::from(entry.referenced));
         if !entry.joinable {
             let entry = live.remove(key);

@@ -221,7 +221,7 @@ fn wakes_before_the_poll_make_one_poll() {
     let waker = probe.waker();
     tasks.enter(|| {
         waker.wake_by_ref();
-        waker.clone().wake();
+        waker.wake();
     });
     turn(&tasks);
     turn(&tasks);
@@ -359,16 +359,16 @@ fn wakers_outlive_their_tasks_on_any_thread() {
     let (tasks, probe) = (tasks(), Probe::default());
     drop(tasks.spawn(None, probe.clone()));
     turn(&tasks);
-    let [woken_here, dropped_here, woken_there, dropped_there] = [(); 4].map(|()| probe.waker());
+    let [woken, dropped, sent, dropped_elsewhere] = [(); 4].map(|()| probe.waker());
     drop(probe.waker.take());
     drop(tasks);
-    woken_here.wake_by_ref();
-    woken_here.wake();
-    drop(dropped_here);
+    woken.wake_by_ref();
+    woken.wake();
+    drop(dropped);
     elsewhere(move || {
-        woken_there.wake_by_ref();
-        woken_there.wake();
-        drop(dropped_there);
+        sent.wake_by_ref();
+        sent.wake();
+        drop(dropped_elsewhere);
     });
 }
 
@@ -498,7 +498,7 @@ fn panic_in_the_poll_and_in_the_drop_after_it_end_the_task_alone() {
         let mut armed = Some(());
         poll_fn(move |_| -> Poll<()> {
             let _ = &guard;
-            armed.take().map(|()| panic_quietly("in the poll")).unwrap_or(Poll::Pending)
+            armed.take().map_or(Poll::Pending, |()| panic_quietly("in the poll"))
         })
     });
     turn(&tasks);
@@ -795,7 +795,8 @@ fn joiners_waker_may_come_back_into_the_engine() {
 
 #[test]
 fn future_and_output_are_dropped_exactly_once_whatever_becomes_of_them() {
-    let ways: [(&str, fn(&Rc<Tasks>, JoinHandle<Tracked>)); 6] = [
+    type Way = fn(&Rc<Tasks>, JoinHandle<Tracked>);
+    let ways: [(&str, Way); 6] = [
         ("joined", |tasks, mut handle| {
             turn(tasks);
             drop(output(&mut handle));
@@ -1001,6 +1002,7 @@ fn info_tells_name_place_parent_and_what_it_waits_for() {
     assert_eq!(info.name, None);
     assert_eq!((info.parent, info.waits_for), (parent.key(), Some(Wait::Receive)));
     assert_eq!(tasks.infos().iter().map(|(key, _)| *key).collect::<Vec<_>>(), [parent.key(), child]);
+    tasks.shut_down(); // the parent holds the engine by its child's handle
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl Interval {
             MissedTicks::Skip => {
                 let behind = (now - planned).as_nanos() % self.period.as_nanos();
                 let behind = u64::try_from(behind).map_or(Duration::ZERO, Duration::from_nanos);
-                now + (self.period - behind)
+                later(now, self.period.saturating_sub(behind))
             }
         }
     }

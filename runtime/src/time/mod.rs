@@ -1,7 +1,8 @@
 //! Time: sleep, give up after a while, tick.
 //!
-//! All of it stands on the timer wheel of the loop: a tick is a millisecond, a timer is late by less than one and never
-//! early. Moments are [`std::time::Instant`]s of the loop's clock, which in tests may move by hand
+//! All of it stands on the timer wheel of the loop: a tick is a millisecond, and a timer is never early. A loop that is
+//! not busy has it late by less than two: the deadline is rounded up to its tick, and the kernel's wait to a millisecond.
+//! Moments are [`std::time::Instant`]s of the loop's clock, which in tests may move by hand
 //! ([`Builder::manual_clock`](crate::Builder::manual_clock)).
 
 mod interval;
@@ -25,8 +26,8 @@ pub fn now() -> Instant {
     context::with(|core| core.clock.fresh())
 }
 
-/// The time of the loop's turn: read once before the tasks of a turn are polled, so it costs nothing to ask, and is stale
-/// by as long as the turn has taken. libuv's `uv_now`.
+/// The time of the loop's turn: read once a turn, after the kernel was asked for events, so it costs nothing to ask, and is
+/// stale by as long as tasks have run since. libuv's `uv_now`.
 ///
 /// # Panics
 /// When this thread is in no loop.

@@ -8,8 +8,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// Waits until `duration` has passed from now: at least that long, and less than a millisecond longer if the loop is not
-/// busy. A duration beyond 557 years is brought down to that.
+/// Waits until `duration` has passed from now: at least that long, and less than two milliseconds longer if the loop is
+/// not busy. No duration at all is over in the loop's next turn; one beyond 557 years is brought down to that.
 ///
 /// # Panics
 /// When this thread is in no loop.

@@ -169,7 +169,7 @@ impl Timers {
     /// which they were set. Their wakers are added to `due`. A `now` before an earlier one changes nothing.
     pub fn expire(&mut self, now: Tick, due: &mut Vec<Waker>) {
         while let Some(slot) = self.wheel.next_slot().filter(|slot| slot.start <= now) {
-            let mut next = self.wheel.open(&slot);
+            let mut next = Some(self.wheel.open(&slot));
             while let Some(index) = next {
                 let entry = &mut self.entries[index];
                 next = entry.next();

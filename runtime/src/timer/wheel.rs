@@ -118,11 +118,11 @@ impl Wheel {
     }
 
     /// Moves the hand to the start of `slot`, which must be the next, and takes its timers out: the first of their list.
-    pub(super) fn open(&mut self, slot: &Slot) -> Option<u32> {
+    pub(super) fn open(&mut self, slot: &Slot) -> u32 {
         self.advance(slot.start);
         let head = self.levels[slot.level].slots[slot.index].head;
         self.clear(slot.level, slot.index);
-        Some(head)
+        head
     }
 
     /// Moves the hand to `now`, before which no slot may be due; back, it never goes.

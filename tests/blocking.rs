@@ -1,0 +1,229 @@
+//! Work that blocks, on threads beside the loop.
+
+#![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
+
+mod common;
+
+use common::{Trace, Watched, manual, ms, narrow, run_until_done, until};
+use evloop::engine::trace::Wait;
+use evloop::future::{join, yield_now};
+use evloop::{Mode, spawn, spawn_blocking, time};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+/// Work that says when it has begun, and ends when the other end is dropped.
+fn gate() -> (impl FnOnce() + Send + 'static, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (begun, has_begun) = mpsc::channel();
+    let (open, wait) = mpsc::channel::<()>();
+    let work = move || {
+        begun.send(()).unwrap();
+        assert!(wait.recv().is_err());
+    };
+    (work, has_begun, open)
+}
+
+#[test]
+fn work_is_done_on_another_thread_and_its_result_comes_home() {
+    manual().block_on(async {
+        let home = thread::current().id();
+        let (there, sum) = spawn_blocking(move || (thread::current().id(), 2 + 2)).await.unwrap();
+        assert_eq!(sum, 4);
+        assert_ne!(there, home);
+    });
+}
+
+#[test]
+fn panic_of_the_work_is_told_to_who_waits() {
+    manual().block_on(async {
+        let error = spawn_blocking(|| -> u8 { resume_unwind(Box::new("broken")) }).await.unwrap_err();
+        assert_eq!(error.panic_message(), Some("broken"));
+        assert_eq!(spawn_blocking(|| "the pool lives on").await.unwrap(), "the pool lives on");
+    });
+}
+
+#[test]
+fn loop_turns_while_the_work_blocks() {
+    let (runtime, trace) = (manual(), Trace::default());
+    runtime.block_on(async {
+        let (work, begun, open) = gate();
+        let (noted, other) = (trace.clone(), trace.clone());
+        let blocked = spawn(async move {
+            spawn_blocking(work).await.unwrap();
+            noted.note("work done");
+        });
+        let turning = spawn(async move {
+            for n in 0..3 {
+                other.note(format!("turn {n}"));
+                yield_now().await;
+            }
+            begun.recv().unwrap();
+            drop(open);
+        });
+        let (blocked, turning) = join(blocked, turning).await;
+        blocked.and(turning).unwrap();
+    });
+    assert_eq!(trace.take(), ["turn 0", "turn 1", "turn 2", "work done"]);
+}
+
+#[test]
+fn work_that_finds_the_queue_full_waits_for_a_place_and_keeps_its_turn() {
+    let runtime = narrow();
+    let done: Arc<Mutex<Vec<&str>>> = Arc::default();
+    runtime.block_on(async {
+        let (work, begun, open) = gate();
+        let first = spawn_blocking(work);
+        begun.recv().unwrap();
+        let mut tasks = Vec::new();
+        for name in ["queued", "outside", "behind it"] {
+            let done = Arc::clone(&done);
+            tasks.push(spawn(spawn_blocking(move || done.lock().unwrap().push(name))));
+        }
+        yield_now().await;
+        for task in &tasks {
+            let info = runtime.tasks().info(task.key()).unwrap();
+            assert_eq!(info.waits_for, Some(Wait::Pool));
+        }
+        assert!(done.lock().unwrap().is_empty());
+        drop(open);
+        first.await.unwrap();
+        for task in tasks {
+            task.await.unwrap().unwrap();
+        }
+    });
+    assert_eq!(*done.lock().unwrap(), ["queued", "outside", "behind it"]);
+}
+
+#[test]
+fn work_dropped_before_it_begins_is_never_done() {
+    narrow().block_on(async {
+        let (work, begun, open) = gate();
+        let first = spawn_blocking(work);
+        begun.recv().unwrap();
+        let done = Arc::new(AtomicBool::new(false));
+        let [in_queue, outside] = [(); 2].map(|()| {
+            let done = Arc::clone(&done);
+            spawn_blocking(move || done.store(true, SeqCst))
+        });
+        // One of them stands in line for a place when it is dropped.
+        let waiting = spawn(outside);
+        yield_now().await;
+        drop(in_queue);
+        waiting.abort();
+        assert!(waiting.await.unwrap_err().is_cancelled());
+        drop(open);
+        first.await.unwrap();
+        assert_eq!(spawn_blocking(|| "the next").await.unwrap(), "the next");
+        assert!(!done.load(SeqCst));
+        assert_eq!(Arc::strong_count(&done), 1, "what it held is dropped");
+    });
+}
+
+#[test]
+fn who_leaves_the_line_hands_the_place_on() {
+    narrow().block_on(async {
+        let (work, begun, open) = gate();
+        let first = spawn_blocking(work);
+        begun.recv().unwrap();
+        let queued = spawn_blocking(|| ());
+        let leaves = spawn(spawn_blocking(|| ()));
+        let stays = spawn(spawn_blocking(|| "done"));
+        yield_now().await;
+        drop(open);
+        leaves.abort();
+        first.await.unwrap();
+        queued.await.unwrap();
+        assert_eq!(stays.await.unwrap().unwrap(), "done");
+    });
+}
+
+#[test]
+fn work_under_way_keeps_the_loop_alive_until_it_is_done() {
+    let runtime = manual();
+    let (work, begun, open) = gate();
+    let blocking = runtime.enter(|| spawn_blocking(work));
+    begun.recv().unwrap();
+    assert!(runtime.is_alive());
+    assert!(runtime.run(Mode::NoWait).unwrap());
+    drop(open);
+    runtime.block_on(blocking).unwrap();
+    until(|| !runtime.is_alive());
+}
+
+#[test]
+fn run_until_done_ends_with_the_last_job_though_nobody_waits_for_it() {
+    let runtime = manual();
+    let (work, begun, open) = gate();
+    let blocking = runtime.enter(|| spawn_blocking(work));
+    begun.recv().unwrap();
+    drop(blocking); // it has begun, so it runs to its end
+    let home = Watched::this_thread();
+    let stranger = thread::spawn(move || {
+        until(|| home.sleeps());
+        drop(open);
+    });
+    assert!(!run_until_done(&runtime));
+    stranger.join().unwrap();
+}
+
+#[test]
+fn run_until_done_ends_with_the_task_that_waits_for_the_last_job() {
+    let runtime = manual();
+    for _ in 0..2_000 {
+        let task = runtime.enter(|| spawn(spawn_blocking(|| ())));
+        run_until_done(&runtime);
+        assert!(task.is_finished());
+    }
+}
+
+#[test]
+fn loop_that_ends_drops_what_has_not_begun_and_waits_for_nobody() {
+    let runtime = narrow();
+    let (work, begun, open) = gate();
+    let kept = Arc::new(());
+    let (under_way, waiting) = runtime.enter(|| {
+        let under_way = spawn_blocking(work);
+        begun.recv().unwrap();
+        let theirs = Arc::clone(&kept);
+        (under_way, spawn_blocking(move || drop(theirs)))
+    });
+    assert!(!runtime.shut_down(Duration::ZERO), "one is under way");
+    assert_eq!(Arc::strong_count(&kept), 1);
+    assert!(manual().block_on(waiting).unwrap_err().is_cancelled());
+    drop(open);
+    assert!(manual().block_on(under_way).is_ok(), "its result still comes, to whoever waits");
+}
+
+#[test]
+fn shutting_down_waits_for_what_is_under_way() {
+    let runtime = narrow();
+    let (work, begun, open) = gate();
+    let blocking = runtime.enter(|| spawn_blocking(work));
+    begun.recv().unwrap();
+    let home = Watched::this_thread();
+    let stranger = thread::spawn(move || {
+        until(|| home.sleeps());
+        drop(open);
+    });
+    assert!(runtime.shut_down(Duration::MAX));
+    stranger.join().unwrap();
+    assert!(manual().block_on(blocking).is_ok());
+}
+
+#[test]
+fn timeout_gives_up_on_work_that_runs_on() {
+    let runtime = manual();
+    let (work, begun, open) = gate();
+    let done = runtime.block_on(async move {
+        let blocking = spawn_blocking(work);
+        begun.recv().unwrap();
+        time::advance(ms(10));
+        let gave_up = time::timeout_at(time::now(), blocking).await.is_err();
+        drop(open);
+        gave_up
+    });
+    assert!(done);
+    assert!(runtime.shut_down(Duration::MAX));
+}

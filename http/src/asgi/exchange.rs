@@ -48,8 +48,10 @@ struct Inner {
     failed: Option<Error>,
     receiver: Option<Waker>,
     sender: Option<Waker>,
-    /// The connection's task, while it waits for the application: whoever uses a handle from elsewhere wakes it.
+    /// The connection's task.
     connection_task: Option<Waker>,
+    /// It waits for the application: whoever uses a handle from elsewhere wakes it.
+    connection_waits: bool,
 }
 
 impl Exchange {
@@ -64,6 +66,7 @@ impl Exchange {
             receiver: None,
             sender: None,
             connection_task: None,
+            connection_waits: false,
         };
         Exchange { head: RequestHead::default(), client: None, inner: RefCell::new(inner) }
     }
@@ -123,7 +126,15 @@ impl Exchange {
 
     /// The connection waits for the application, which may use its handles from another task.
     pub(crate) fn wait_for_handles(&self, cx: &Context<'_>) {
-        park(&mut self.inner.borrow_mut().connection_task, cx);
+        let inner = &mut *self.inner.borrow_mut();
+        park(&mut inner.connection_task, cx);
+        inner.connection_waits = true;
+    }
+
+    /// The connection is about to poll the application, and sees by itself what its handles do meanwhile.
+    #[inline]
+    pub(crate) fn look_at_handles(&self) {
+        self.inner.borrow_mut().connection_waits = false;
     }
 
     /// Whether so much waits to be written that the application has to wait, too.
@@ -159,6 +170,7 @@ impl Exchange {
         inner.receiver = None;
         inner.sender = None;
         inner.connection_task = None;
+        inner.connection_waits = false;
         if !inner.body.is_empty() {
             inner.body.clear();
         }
@@ -270,7 +282,9 @@ fn wake_receiver(mut inner: RefMut<'_, Inner>) {
 /// Wakes the connection's task, if it waits, after the borrow has ended.
 #[inline]
 fn wake_connection(mut inner: RefMut<'_, Inner>) {
-    if let Some(task) = inner.connection_task.take() {
+    if std::mem::take(&mut inner.connection_waits)
+        && let Some(task) = inner.connection_task.take()
+    {
         drop(inner);
         task.wake();
     }

@@ -185,7 +185,7 @@ impl Future for Routed {
                 State::NoHandler(allow) => no_handler(allow.take()),
                 State::Stream(stream) => return pump(stream, &mut this.send, cx),
             };
-            match answer(&mut this.send, response)? {
+            match answer(&mut this.send, response, cx)? {
                 Some(stream) => this.state = State::Stream(stream),
                 None => return Poll::Ready(Ok(())),
             }
@@ -195,7 +195,11 @@ impl Future for Routed {
 
 /// Writes a response, but for a body that is a stream: that comes back.
 #[inline]
-fn answer(send: &mut Send, response: Response) -> Result<Option<Pin<Box<dyn BodyStream>>>, Error> {
+fn answer(
+    send: &mut Send,
+    response: Response,
+    cx: &mut Context<'_>,
+) -> Result<Option<Pin<Box<dyn BodyStream>>>, Error> {
     let Response { status, content_type, line, fields, body } = response;
     let write_fields = |head: &mut crate::codec::encode::ResponseHead<'_>| {
         content_type.into_iter().chain(line).for_each(|line| head.line(line));
@@ -203,9 +207,18 @@ fn answer(send: &mut Send, response: Response) -> Result<Option<Pin<Box<dyn Body
     };
     match body {
         Body::Bytes(bytes) => send.respond_with(status, &bytes, write_fields).map(|()| None),
-        Body::Stream { stream, length } => {
+        Body::Stream { mut stream, length } => {
+            // Asked before the head is written: where the stream is the request's own body, the client may wait for
+            // `100 Continue`, which goes before the head; and what fails at once can still be answered as a failure.
+            let first = stream.as_mut().poll_piece(cx)?;
             send.start_with(status, length, write_fields)?;
-            if send.omits_body() { send.response_end().map(|()| None) } else { Ok(Some(stream)) }
+            if let Poll::Ready(Some(piece)) = &first {
+                send.push(piece)?;
+            }
+            if matches!(first, Poll::Ready(None)) || send.omits_body() {
+                return send.response_end().map(|()| None);
+            }
+            Ok(Some(stream))
         }
     }
 }

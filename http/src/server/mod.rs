@@ -126,7 +126,7 @@ impl<L: Listener> Server<L> {
         shared.stop(Stop::Gracefully);
         let mut limit = pin!(sleep(graceful));
         poll_fn(|cx| if shared.poll_drained(cx).is_ready() { Poll::Ready(()) } else { limit.as_mut().poll(cx) }).await;
-        let ended = shared.connections();
+        let ended = shared.unanswered();
         shared.stop(Stop::Now);
         poll_fn(|cx| shared.poll_drained(cx)).await;
         Ok(ended)

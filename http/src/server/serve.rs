@@ -161,6 +161,7 @@ impl<S: Stream, A: App> Serve<S, A> {
         if self.shared.stopping() != Stop::No {
             working.exchange.with(|connection, _| connection.close_after_response());
         }
+        working.exchange.look_at_handles();
         let (app, call, exchange) = (&self.shared.app, &mut working.call, &working.exchange);
         let polled = catch_unwind(AssertUnwindSafe(|| {
             if call.is_none() {
@@ -291,6 +292,7 @@ impl<S: Stream, A: App> Serve<S, A> {
         }
         ready!(self.stream.poll_shutdown(cx))?;
         self.step = Step::Linger(sleep(LINGER), 0);
+        self.shared.begin_lingering();
         Poll::Ready(Ok(Done::Next))
     }
 
@@ -361,10 +363,13 @@ impl<S, A: App> Drop for Serve<S, A> {
     fn drop(&mut self) {
         if let Some(mut working) = self.working.take() {
             working.exchange.abandon();
-            working.call.set(None);
-            self.shared.keep_working(working);
+            if catch_unwind(AssertUnwindSafe(|| working.call.set(None))).is_ok() {
+                self.shared.keep_working(working);
+            } else {
+                log_panic();
+            }
         }
-        self.shared.leave(self.key);
+        self.shared.leave(self.key, matches!(self.step, Step::Linger(..)));
     }
 }
 

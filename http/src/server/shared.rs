@@ -38,6 +38,8 @@ pub(super) struct Shared<A: App> {
     stop: Cell<Stop>,
     /// The task of each open connection.
     connections: RefCell<Arena<Waker>>,
+    /// Those of them that have no request left, and wait for the client to read the last answer.
+    lingering: Cell<usize>,
     /// Who waits for the last connection to end.
     drained: Cell<Option<Waker>>,
     #[expect(clippy::vec_box, reason = "the box itself goes to a connection, which holds a pointer while it is idle")]
@@ -63,6 +65,7 @@ impl<A: App> Shared<A> {
             limits,
             stop: Cell::new(Stop::No),
             connections: RefCell::default(),
+            lingering: Cell::new(0),
             drained: Cell::new(None),
             kept: RefCell::default(),
             scratch: Cell::new(None),
@@ -87,6 +90,16 @@ impl<A: App> Shared<A> {
         self.connections.borrow().len()
     }
 
+    /// How many connections are open and have not said their last word.
+    pub(super) fn unanswered(&self) -> usize {
+        self.connections() - self.lingering.get()
+    }
+
+    /// A connection has said its last word.
+    pub(super) fn begin_lingering(&self) {
+        self.lingering.set(self.lingering.get() + 1);
+    }
+
     /// Ready when no connection is open.
     pub(super) fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<()> {
         if self.connections() == 0 {
@@ -102,7 +115,8 @@ impl<A: App> Shared<A> {
     }
 
     /// A connection has ended.
-    pub(super) fn leave(&self, key: Key) {
+    pub(super) fn leave(&self, key: Key, lingered: bool) {
+        self.lingering.set(self.lingering.get() - usize::from(lingered));
         let task = self.connections.borrow_mut().remove(key);
         drop(task);
         if self.connections() == 0

@@ -59,10 +59,11 @@ fn request_in_flight_is_finished_and_its_connection_told_to_close() {
         let mut client = running.network.connect(PIPE_BYTES);
         client.send("GET /sleep HTTP/1.1\r\nHost: a\r\n\r\n").await;
         quiet().await;
+        let reader = spawn(async move { client.rest().await });
         let (ended, took) = running.stop().await;
         assert_eq!(ended, 0);
         assert!(took <= ms(100), "{took:?}");
-        let answer = without_dates(&client.rest().await);
+        let answer = without_dates(&reader.await.unwrap());
         assert!(answer.contains("connection: close\r\n") && answer.ends_with("slept"), "{answer}");
     });
 }
@@ -86,10 +87,12 @@ fn connections_that_come_after_the_stop_are_not_taken() {
         let mut client = network.connect(PIPE_BYTES);
         client.send("GET /sleep HTTP/1.1\r\nHost: a\r\n\r\n").await;
         quiet().await;
+        let reader = spawn(async move { client.rest().await });
         let server = spawn(running.stop());
         quiet().await;
         let _late = network.connect(PIPE_BYTES);
         assert_eq!(server.await.unwrap().0, 0);
+        assert!(reader.await.unwrap().ends_with(b"slept"));
         assert_eq!(network.accepted(), 1);
     });
 }

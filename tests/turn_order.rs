@@ -415,6 +415,21 @@ fn task_that_does_not_count_may_hold_a_timer_and_a_socket() {
 }
 
 #[test]
+fn timers_and_sockets_count_when_they_are_told_to() {
+    let runtime = manual();
+    let (mut timer, listener) = runtime.enter(|| (time::sleep(ms(5)), TcpListener::bind("127.0.0.1:0").unwrap()));
+    assert!(!runtime.is_alive(), "nobody waits for them");
+    timer.set_referenced(true);
+    assert!(runtime.is_alive());
+    assert!(!run_until_done(&runtime), "until it has fired");
+    assert!(timer.is_elapsed());
+    listener.set_referenced(true);
+    assert!(runtime.run(Mode::NoWait).unwrap());
+    drop(listener);
+    assert!(!runtime.is_alive());
+}
+
+#[test]
 fn call_posted_before_the_run_is_made_by_it() {
     let runtime = manual();
     let handle = runtime.enter(Handle::current);

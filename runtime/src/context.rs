@@ -32,8 +32,9 @@ pub(crate) fn register(core: &Rc<Core>) {
 
 /// Forgets a loop.
 pub(crate) fn forget(id: u32) {
+    let is_another = |core: &Weak<Core>| core.upgrade().is_some_and(|core| core.id != id);
     // A thread that has ended so far that the list is gone, needs nobody to be forgotten.
-    drop(LOOPS.try_with(|loops| loops.borrow_mut().retain(|core| core.upgrade().is_some_and(|core| core.id != id))));
+    let _gone = LOOPS.try_with(|loops| loops.borrow_mut().retain(is_another));
 }
 
 /// Runs `inside` with `core` as the thread's loop, unless the thread has ended so far that it can have none. Inside of another loop's run, that one is current again afterwards.

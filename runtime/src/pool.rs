@@ -325,7 +325,7 @@ impl std::fmt::Debug for State {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::mpsc;
@@ -340,7 +340,7 @@ mod tests {
         let (open, wait) = mpsc::channel::<()>();
         let job = Box::new(move || {
             begun.send(()).unwrap();
-            drop(wait.recv());
+            let _closed = wait.recv();
         });
         (job, has_begun, open)
     }

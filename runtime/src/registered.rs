@@ -111,6 +111,11 @@ impl<S: mio::event::Source> Registered<S> {
         ready.map(Ok)
     }
 
+    /// Lets the source count, or not, when the loop asks whether anything keeps it alive.
+    pub(crate) fn set_referenced(&self, referenced: bool) {
+        self.core.reactor.borrow_mut().set_referenced(self.key, referenced);
+    }
+
     /// A future that waited for that side is dropped.
     pub(crate) fn give_up(&self, side: Side) {
         let former = self.core.reactor.borrow_mut().give_up(self.key, side);

@@ -110,6 +110,12 @@ impl Signal {
         self.kind
     }
 
+    /// Lets it count, or not, when the loop asks whether anything keeps it alive. A new one does not: the task that uses it
+    /// does.
+    pub fn set_referenced(&self, referenced: bool) {
+        self.source.set_referenced(referenced);
+    }
+
     /// Waits until the signal has come since the last time. Signals that come together are one, as with the kernel.
     ///
     /// # Errors

@@ -168,6 +168,12 @@ impl TcpListener {
         self.io.get().local_addr()
     }
 
+    /// Lets it count, or not, when the loop asks whether anything keeps it alive. A new one does not: the task that uses it
+    /// does.
+    pub fn set_referenced(&self, referenced: bool) {
+        self.io.set_referenced(referenced);
+    }
+
     /// Waits for a connection: the stream, and the client's address.
     ///
     /// A connection that failed before it was accepted is passed over. When the process or the system is out of

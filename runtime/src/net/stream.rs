@@ -130,6 +130,12 @@ impl TcpStream {
         self.io.get().set_nodelay(nodelay)
     }
 
+    /// Lets it count, or not, when the loop asks whether anything keeps it alive. A new one does not: the task that uses it
+    /// does.
+    pub fn set_referenced(&self, referenced: bool) {
+        self.io.set_referenced(referenced);
+    }
+
     /// Two halves that can go to two tasks of this loop. Dropping the write half ends that side of the connection.
     #[must_use]
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {

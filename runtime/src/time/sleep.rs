@@ -80,6 +80,12 @@ impl Sleep {
         context::with_id(self.loop_id, |core| core.timers.borrow().is_fired(self.key)).flatten().unwrap_or(true)
     }
 
+    /// Lets it count, or not, when the loop asks whether anything keeps it alive. A new one does not: the task that waits
+    /// for it does.
+    pub fn set_referenced(&mut self, referenced: bool) {
+        context::with_id(self.loop_id, |core| core.timers.borrow_mut().set_referenced(self.key, referenced));
+    }
+
     /// Sets it anew, to `duration` from now, fired or not. Who waits for it need not poll it again.
     pub fn reset(&mut self, duration: Duration) {
         context::with_id(self.loop_id, |core| {

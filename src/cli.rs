@@ -23,7 +23,7 @@ Other:
   -V, --version               print the version and exit
 
 Ctrl-C or SIGTERM ends it: requests that have begun are finished, for at most
-10 seconds. A second one ends it at once.
+10 seconds. A second one does not wait for them.
 ";
 
 /// What the command line asks for.

@@ -269,6 +269,7 @@ fn request_in_flight_is_answered_before_it_ends() {
         let mut answer = String::new();
         client.read_to_string(&mut answer).unwrap();
         assert!(answer.contains("for 300 ms\n") || answer.contains("slept 300 ms"), "{route}: {answer}");
+        drop(client);
         assert_eq!(served.ended().code(), Some(0), "{signal} {route}");
     }
 }

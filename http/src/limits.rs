@@ -56,6 +56,7 @@ pub struct Limits {
     ///
     /// Stops a client that sends thousands of tiny requests in one piece and reads nothing: the answers would gather
     /// in memory. The default of 32 keeps a write call well filled; past it, the next request waits for the write.
+    /// Zero counts as one.
     pub pipelined_max: usize,
 }
 

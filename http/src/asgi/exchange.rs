@@ -23,7 +23,7 @@ pub(crate) const BODY_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const OUT_BYTES_MAX: usize = 64 * 1024;
 
 /// What memory an exchange takes along to the next request at most.
-const KEPT_BYTES_MAX: usize = 64 * 1024;
+const KEPT_BYTES_MAX: usize = 16 * 1024;
 
 /// One request and its response.
 #[derive(Debug)]

@@ -50,6 +50,8 @@ pub(super) struct Serve<S, A: App> {
     step: Step,
     /// Requests answered since the answers were last written.
     unwritten: u32,
+    /// The client has ended its side.
+    ended: bool,
 }
 
 /// What comes next. While the connection is idle, it is always [`Step::Head`].
@@ -81,7 +83,7 @@ enum Done {
 
 impl<S: Stream, A: App> Serve<S, A> {
     pub(super) fn new(stream: S, client: Option<SocketAddr>, shared: Rc<Shared<A>>) -> Serve<S, A> {
-        Serve { stream, client, shared, key: Key::NONE, working: None, step: Step::Head, unwritten: 0 }
+        Serve { stream, client, shared, key: Key::NONE, working: None, step: Step::Head, unwritten: 0, ended: false }
     }
 
     /// Takes steps until one has to wait, or the connection is over.
@@ -128,7 +130,7 @@ impl<S: Stream, A: App> Serve<S, A> {
             self.shared.keep_working(working);
             return Poll::Ready(Ok(Done::Next));
         }
-        let many = self.unwritten as usize >= self.shared.limits.pipelined_max;
+        let many = self.unwritten as usize >= self.shared.limits.pipelined_max.max(1);
         if many || working.exchange.is_full() {
             ready!(self.poll_write(cx))?;
             return Poll::Ready(Ok(Done::Next));
@@ -176,12 +178,7 @@ impl<S: Stream, A: App> Serve<S, A> {
         let outcome = match polled {
             Ok(Poll::Pending) => {
                 let moved = self.move_bytes(cx, input);
-                if moved.is_pending()
-                    && let Some(working) = &self.working
-                {
-                    working.exchange.wait_for_handles(cx);
-                }
-                return moved;
+                return if moved.is_pending() { self.watch(cx, input) } else { moved };
             }
             Ok(Poll::Ready(outcome)) => Some(outcome),
             Err(_panic) => {
@@ -191,6 +188,20 @@ impl<S: Stream, A: App> Serve<S, A> {
             }
         };
         Poll::Ready(Ok(self.settle(outcome)))
+    }
+
+    /// The application waits, and so does its connection: for its handles, and for the client. One that has broken the
+    /// connection is not waited for any longer. One that has ended its side may still read; and what it sends meanwhile is
+    /// the next request's, of which as much is taken as one read brings.
+    fn watch(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
+        let working = self.working.as_ref().expect("held until the connection is idle");
+        working.exchange.wait_for_handles(cx);
+        if !self.ended && input.bytes(&working.input).is_empty() {
+            if let Poll::Ready(read) = self.poll_more(cx, input)? {
+                self.ended = read == 0;
+            }
+        }
+        Poll::Pending
     }
 
     /// The application has ended, with `None` by a panic: sees to it that there is an answer, and what follows it.

@@ -16,10 +16,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const SCRATCH_BYTES: usize = 64 * 1024;
 
 /// How many sets of working memory are kept for connections that are idle now.
-const KEPT_MAX: usize = 1_024;
+const KEPT_MAX: usize = 256;
 
 /// What input memory a set may keep.
-const KEPT_BYTES_MAX: usize = 64 * 1024;
+const KEPT_BYTES_MAX: usize = 16 * 1024;
 
 /// Whether the server goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

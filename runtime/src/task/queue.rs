@@ -1,8 +1,9 @@
 //! The tasks of one thread: who is alive, who is to be polled, and in which order.
 //!
-//! First woken, first polled. A *batch* is what was queued when it began, or [`POLLS_PER_BATCH`] polls if that is more; who
-//! is woken while it runs stands behind the others. Between two batches the loop looks at the kernel and the clock, so a
-//! task that always wakes itself keeps nobody from their turn.
+//! First woken, first polled. A *batch* is what was queued when it began. Who is woken while it runs stands behind the
+//! others, and the batch goes on with them up to [`POLLS_PER_BATCH`] polls, unless one has asked for the next turn: by
+//! yielding, or because its budget of operations was spent. Between two batches the loop looks at the kernel and the clock,
+//! so neither a task that always wakes itself nor one with endless data keeps anybody from their turn.
 
 use super::cell::{Header, TaskRef};
 use super::join::{JoinError, JoinHandle};
@@ -91,6 +92,8 @@ pub struct Tasks {
     home: Home,
     live: RefCell<Arena<Entry>>,
     ready: RefCell<VecDeque<Ready>>,
+    /// A task of this batch waits for its next turn.
+    turn_wanted: Cell<bool>,
     /// The memory of the last letters, for the next.
     spare_letters: Cell<Vec<Letter>>,
     root: Arc<Root>,
@@ -146,6 +149,7 @@ impl Tasks {
             home,
             live: RefCell::default(),
             ready: RefCell::default(),
+            turn_wanted: Cell::new(false),
             spare_letters: Cell::default(),
             root: Arc::new(Root(Header { state: State::idle(), key: Key::NONE, home })),
             referenced: Cell::new(0),
@@ -268,8 +272,12 @@ impl Tasks {
     /// Polls one batch. Where the future of `block_on` stands in it, `poll_root` is called; when that says that the future
     /// is done, the batch ends, with `true`.
     pub(crate) fn run_batch_and_root(&self, poll_root: &mut dyn FnMut() -> bool) -> bool {
-        let polls = self.ready.borrow().len().max(POLLS_PER_BATCH);
-        for _ in 0..polls {
+        let queued = self.ready.borrow().len();
+        self.turn_wanted.set(false);
+        for polls in 0..queued.max(POLLS_PER_BATCH) {
+            if polls >= queued && self.turn_wanted.get() {
+                break;
+            }
             let Some(ready) = self.ready.borrow_mut().pop_front() else { break };
             if ready.key != Key::NONE {
                 self.run(ready);
@@ -345,9 +353,8 @@ impl Tasks {
         self.observe(|observer| observer.poll_begin(Key::NONE, Cause::Outside));
         trace::begin_poll(Key::NONE);
         let polled = future.poll(&mut Context::from_waker(&waker));
-        let wait = trace::end_poll();
+        let _wait = self.end_poll(Key::NONE, polled.is_ready());
         trace::set_cause(Cause::Outside);
-        self.observe(|observer| observer.poll_end(Key::NONE, polled.is_pending().then_some(wait)));
         polled
     }
 
@@ -447,8 +454,7 @@ impl Tasks {
         self.observe(|observer| observer.poll_begin(key, cause));
         trace::begin_poll(key);
         let (task, ended) = task.run();
-        let wait = trace::end_poll();
-        self.observe(|observer| observer.poll_end(key, (!ended).then_some(wait)));
+        let wait = self.end_poll(key, ended);
 
         if ended {
             self.end(key, task); // wakes who joins, and is the cause of that
@@ -463,6 +469,17 @@ impl Tasks {
             drop(live);
             self.cancel(key);
         }
+    }
+
+    /// A poll is over: what its task waits for, if it has not ended.
+    #[inline]
+    fn end_poll(&self, key: Key, ended: bool) -> Wait {
+        let wait = trace::end_poll();
+        if wait == Wait::Turn {
+            self.turn_wanted.set(true);
+        }
+        self.observe(|observer| observer.poll_end(key, (!ended).then_some(wait)));
+        wait
     }
 
     /// Ends a task that is not running, unless it has ended: its future is dropped.

@@ -7,7 +7,7 @@ mod common;
 use common::{Trace, Watched, manual, ms, narrow, run_until_done, until};
 use evloop::engine::trace::Wait;
 use evloop::future::{join, yield_now};
-use evloop::{Mode, spawn, spawn_blocking, time};
+use evloop::{Handle, Mode, Runtime, spawn, spawn_blocking, time};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
@@ -176,6 +176,46 @@ fn run_until_done_ends_with_the_task_that_waits_for_the_last_job() {
         run_until_done(&runtime);
         assert!(task.is_finished());
     }
+}
+
+#[test]
+fn run_until_done_ends_with_a_job_that_a_task_of_this_run_left_behind() {
+    let runtime = Runtime::new().unwrap(); // the system's clock: a manual one asks the pool for reasons of its own
+    let (work, begun, open) = gate();
+    runtime.enter(|| {
+        drop(spawn(async move {
+            let blocking = spawn_blocking(work);
+            begun.recv().unwrap();
+            drop(blocking); // it has begun, so it runs to its end
+        }));
+    });
+    let home = Watched::this_thread();
+    let stranger = thread::spawn(move || {
+        until(|| home.sleeps());
+        drop(open);
+    });
+    assert!(!run_until_done(&runtime));
+    stranger.join().unwrap();
+}
+
+#[test]
+fn turns_one_by_one_end_with_the_last_job_as_well() {
+    let runtime = Runtime::new().unwrap();
+    let [over, hung] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+    let (handle, home) = (runtime.enter(Handle::current), Watched::this_thread());
+    let (is_over, has_hung) = (Arc::clone(&over), Arc::clone(&hung));
+    let watcher = thread::spawn(move || {
+        until(|| is_over.load(SeqCst) || (0..20).all(|_| home.sleeps()));
+        has_hung.store(!is_over.load(SeqCst), SeqCst);
+        handle.wake();
+    });
+    for _ in 0..500 {
+        drop(runtime.enter(|| spawn(spawn_blocking(|| ()))));
+        while runtime.run(Mode::Once).unwrap() {}
+        assert!(!hung.load(SeqCst), "a turn slept, and nothing was left to wake it");
+    }
+    over.store(true, SeqCst);
+    watcher.join().unwrap();
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::spawn::spawn;
 use crate::sync::oneshot;
 use crate::task::{Door, JoinError};
 use std::fmt;
+use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -45,6 +46,7 @@ impl Handle {
 
     /// Has the loop call `make` on its thread, and spawns the future that it makes. The task runs on if what is returned is
     /// dropped.
+    #[track_caller]
     pub fn spawn<M, F>(&self, make: M) -> RemoteHandle<F::Output>
     where
         M: FnOnce() -> F + Send + 'static,
@@ -52,8 +54,10 @@ impl Handle {
         F::Output: Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
+        let spawned_at = Location::caller();
         let posted = self.door.post(move || {
-            let task = spawn(async move { make().await }); // a panic of `make` is the task's
+            let future = async move { make().await }; // a panic of `make` is the task's
+            let task = context::current().tasks.spawn_from(spawned_at, None, future);
             drop(spawn(async move { drop(sender.send(task.await)) }));
         });
         drop(posted); // a closure that comes back drops the sender, and that says it all

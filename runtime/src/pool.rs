@@ -273,7 +273,7 @@ impl Shared {
         state.called += 1;
         drop(state);
         if let Some(next) = next {
-            next.wake();
+            wake(next);
         }
     }
 
@@ -293,7 +293,7 @@ impl Shared {
                     && let Some(waiter) = state.idle_waiter.take()
                 {
                     drop(state);
-                    waiter.wake();
+                    wake(waiter);
                     state = self.lock();
                 }
             }
@@ -312,6 +312,13 @@ impl Shared {
         state.threads -= 1;
         drop(state);
         self.ended.notify_all();
+    }
+}
+
+/// A waker from elsewhere may panic, which must not end a thread of the pool.
+fn wake(waker: Waker) {
+    if catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {
+        log::error!("a waker panicked");
     }
 }
 
@@ -355,6 +362,7 @@ mod tests {
         }
         drop(sender);
         assert_eq!(receiver.iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+        assert!(pool.shut_down(Duration::MAX));
     }
 
     #[test]
@@ -392,6 +400,7 @@ mod tests {
         assert!(matches!(pool.submit(Box::new(|| ())), Err(Refused::Full(_))), "the place is kept for who was called");
         assert_eq!(wait(second), Ok(()));
         assert_eq!(pool.shared.lock().called, 0);
+        assert!(pool.shut_down(Duration::MAX));
     }
 
     #[test]
@@ -402,6 +411,7 @@ mod tests {
         pool.submit(Box::new(move || sender.send(()).unwrap())).unwrap();
         receiver.recv().unwrap();
         assert_eq!(pool.load().threads, 1);
+        assert!(pool.shut_down(Duration::MAX));
     }
 
     #[test]

@@ -129,8 +129,9 @@ impl<S: mio::event::Source> Registered<S> {
 
     fn deregister(&mut self) -> io::Result<()> {
         let Some(io) = &mut self.io else { return Ok(()) };
-        let source = self.core.reactor.borrow_mut().deregister(self.key, io);
-        source.map(drop)
+        let (deregistered, source) = self.core.reactor.borrow_mut().deregister(self.key, io);
+        drop(source);
+        deregistered
     }
 }
 

@@ -10,7 +10,7 @@ use crate::trace::{self, Cause, Observer, Phase};
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -129,8 +129,6 @@ impl Runtime {
             Mode::Once => self.turn(Patience::UntilStopped, &mut no_root),
             Mode::UntilDone => {
                 while self.core.is_alive() && !self.core.stop.get() {
-                    // The end of the last job is no event by itself.
-                    let _busy = self.core.pool.wake_when_idle(&self.bell);
                     self.turn(Patience::UntilStopped, &mut no_root)?;
                 }
                 Ok(true)
@@ -146,8 +144,8 @@ impl Runtime {
         context::enter(&self.core, inside)
     }
 
-    /// Has the run under way, or else the next, end after its current turn, without waiting. The future of a
-    /// [`block_on`](Runtime::block_on) is not stopped.
+    /// Has the run under way end after its turn, without waiting; if none is, the next run ends before its first turn. The
+    /// future of a [`block_on`](Runtime::block_on) is not stopped.
     pub fn stop(&self) {
         self.core.stop.set(true);
     }
@@ -186,13 +184,13 @@ impl Runtime {
         core.begin(Phase::Poll); // 2. the only place that blocks
         let wait = self.longest_sleep(patience);
         core.reactor.borrow_mut().poll(wait, due)?;
-        due.drain(..).for_each(Waker::wake);
+        wake_all(due);
         core.clock.refresh(); // the time of this turn, for all that follows
         core.begin(Phase::Mail); // 3. wakes and calls from other threads
         core.tasks.collect_mail();
         core.begin(Phase::Timers); // 4. deadlines become wakes
         core.timers.borrow_mut().expire(core.clock.tick(), due);
-        due.drain(..).for_each(Waker::wake);
+        wake_all(due);
         trace::set_cause(Cause::Outside);
         Ok(false)
     }
@@ -201,14 +199,16 @@ impl Runtime {
     /// ever.
     fn longest_sleep(&self, patience: Patience) -> Option<Duration> {
         let core = &*self.core;
+        // The end of the last job is no event by itself, so it is to ring where something hangs on it. Looked at before
+        // anything else: a job has posted its result before it counts as ended.
+        let asks = core.clock.is_manual() || patience == Patience::UntilStopped;
+        let busy = asks && core.pool.wake_when_idle(&self.bell);
+        let moves_by_hand = core.clock.is_manual() && !busy && !core.reactor.borrow().has_waiters();
         let goes_on = match patience {
             Patience::None => false,
             Patience::UntilStopped => !core.stop.get() && core.is_alive(),
             Patience::Endless => true,
         };
-        // Looked at before the mail: a job has posted its result before it counts as ended.
-        let moves_by_hand =
-            core.clock.is_manual() && !core.reactor.borrow().has_waiters() && !core.pool.wake_when_idle(&self.bell);
         if !goes_on || !core.tasks.try_sleep() {
             return Some(Duration::ZERO);
         }
@@ -227,6 +227,14 @@ impl Runtime {
             "this thread is in an event loop already: await the future instead of blocking on it"
         );
         context::enter(&self.core, inside)
+    }
+}
+
+/// Wakes all of them in order, also those behind one that panics, which only a waker from elsewhere does.
+fn wake_all(due: &mut Vec<Waker>) {
+    let mut wakers = due.drain(..);
+    while catch_unwind(AssertUnwindSafe(|| wakers.by_ref().for_each(Waker::wake))).is_err() {
+        log::error!("a waker panicked");
     }
 }
 

@@ -196,10 +196,11 @@ impl<S: Stream, A: App> Serve<S, A> {
     fn watch(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
         let working = self.working.as_ref().expect("held until the connection is idle");
         working.exchange.wait_for_handles(cx);
-        if !self.ended && input.bytes(&working.input).is_empty() {
-            if let Poll::Ready(read) = self.poll_more(cx, input)? {
-                self.ended = read == 0;
-            }
+        if !self.ended
+            && input.bytes(&working.input).is_empty()
+            && let Poll::Ready(read) = self.poll_more(cx, input)?
+        {
+            self.ended = read == 0;
         }
         Poll::Pending
     }

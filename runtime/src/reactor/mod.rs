@@ -77,15 +77,12 @@ impl Reactor {
         Ok(key)
     }
 
-    /// Ends a registration. The wakers that waited come back, for the caller to drop.
-    ///
-    /// # Errors
-    /// What `epoll_ctl` says; the source is forgotten all the same.
-    pub fn deregister(&mut self, key: Key, io: &mut impl mio::event::Source) -> io::Result<Option<Source>> {
+    /// Ends a registration: what `epoll_ctl` says to that, and what was known of the source, with the wakers that waited,
+    /// for the caller to drop. The source is forgotten in any case.
+    pub fn deregister(&mut self, key: Key, io: &mut impl mio::event::Source) -> (io::Result<()>, Option<Source>) {
         let source = self.sources.remove(key);
         self.referenced -= usize::from(source.as_ref().is_some_and(Source::is_referenced));
-        self.poll.registry().deregister(io)?;
-        Ok(source)
+        (self.poll.registry().deregister(io), source)
     }
 
     /// Whether a side may be tried. If not, the task is woken at the next edge; what comes with `Pending` is the waker

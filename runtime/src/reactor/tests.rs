@@ -92,7 +92,7 @@ fn referenced_sources_count_while_they_are_registered() {
     reactor.set_referenced(key, true);
     reactor.set_referenced(key, true);
     assert_eq!(reactor.referenced(), 1);
-    reactor.deregister(key, &mut ours).unwrap();
+    reactor.deregister(key, &mut ours).0.unwrap();
     assert_eq!(reactor.referenced(), 0);
     assert!(reactor.is_empty());
 }

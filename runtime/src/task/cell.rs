@@ -46,6 +46,12 @@ enum Stage<F: Future> {
     Empty,
 }
 
+/// What strangers reach may cross threads.
+const _: () = {
+    const fn crosses_threads<T: Send + Sync>() {}
+    crosses_threads::<Header>();
+};
+
 // SAFETY: strangers reach the header, which is `Send` and `Sync`; by the invariants `home` and `empty` they neither touch
 // nor drop what is in the stage.
 unsafe impl<F: Future> Send for TaskCell<F> {}
@@ -120,7 +126,10 @@ where
         let into = into.downcast_mut().expect("a handle asks for the output type that its task was spawned with");
         // SAFETY: invariant `home`.
         let stage = unsafe { &mut *self.stage.get() };
-        if let Stage::Output(output) = mem::replace(stage, Stage::Empty) {
+        // Looked at before it is moved: a future stays where it is.
+        if matches!(stage, Stage::Output(_))
+            && let Stage::Output(output) = mem::replace(stage, Stage::Empty)
+        {
             *into = Some(output);
         }
     }

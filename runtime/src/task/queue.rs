@@ -76,6 +76,9 @@ pub struct TaskInfo {
 
 /// All tasks of one loop.
 ///
+/// A handle keeps its loop's tasks, and a task may hold handles: whoever uses this engine by itself ends it with
+/// [`shut_down`](Tasks::shut_down), as the runtime does, or such a circle stays.
+///
 /// # Examples
 /// The engine by itself, turned by hand:
 /// ```

@@ -72,13 +72,19 @@ impl Response {
     /// Text, as `text/plain` in UTF-8.
     #[must_use]
     pub fn text(text: impl Into<Bytes>) -> Response {
-        Response { content_type: Some(FieldLine::TEXT_PLAIN), ..Response::default() }.with_body(text)
+        Response::of(FieldLine::TEXT_PLAIN, text.into())
     }
 
     /// A page, as `text/html` in UTF-8.
     #[must_use]
     pub fn html(page: impl Into<Bytes>) -> Response {
-        Response { content_type: Some(FieldLine::TEXT_HTML), ..Response::default() }.with_body(page)
+        Response::of(FieldLine::TEXT_HTML, page.into())
+    }
+
+    #[inline]
+    fn of(content_type: FieldLine, body: Bytes) -> Response {
+        let (status, body) = (StatusCode::OK, Body::Bytes(body));
+        Response { status, content_type: Some(content_type), line: None, fields: Vec::new(), body }
     }
 
     /// A body that comes in pieces, with its length if it says one.
@@ -157,7 +163,7 @@ impl IntoResponse for String {
 
 impl IntoResponse for Bytes {
     fn into_response(self) -> Response {
-        Response { content_type: Some(FieldLine::OCTET_STREAM), ..Response::default() }.with_body(self)
+        Response::of(FieldLine::OCTET_STREAM, self)
     }
 }
 

@@ -237,7 +237,7 @@ impl<S: Stream, A: App> Serve<S, A> {
         self.unwritten += 1;
         self.step = match next {
             Next::Request => {
-                recycle(&mut working.exchange);
+                own(&mut working.exchange).recycle();
                 Step::Head
             }
             Next::Drain => Step::Drain(0),
@@ -285,7 +285,7 @@ impl<S: Stream, A: App> Serve<S, A> {
             Ok(used) if thrown + used <= DRAIN_BYTES_MAX => {
                 input.use_up(&mut working.input, used);
                 if next == Some(Next::Request) {
-                    recycle(&mut working.exchange);
+                    own(&mut working.exchange).recycle();
                     Step::Head
                 } else {
                     Step::Drain(thrown + used)
@@ -363,6 +363,7 @@ impl<S: Stream, A: App> Future for Serve<S, A> {
         if shared.stopping() == Stop::Now {
             return Poll::Ready(());
         }
+        shared.refresh_date();
         match ready!(shared.with_scratch(|scratch| this.drive(cx, scratch))) {
             Ok(()) => {}
             Err(error) => log::debug!("a connection failed: {error}"),
@@ -427,11 +428,6 @@ fn own(exchange: &mut Rc<Exchange>) -> &mut Exchange {
         *exchange = Rc::new(exchange.move_on());
     }
     Rc::get_mut(exchange).expect("just made, or just looked at")
-}
-
-#[inline]
-fn recycle(exchange: &mut Rc<Exchange>) {
-    own(exchange).recycle();
 }
 
 #[cold]

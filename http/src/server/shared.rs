@@ -161,18 +161,24 @@ impl<A: App> Shared<A> {
         }
     }
 
-    /// The date of responses: the system's, asked once a second.
+    /// The date of responses, as of the last refresh.
     #[inline]
     pub(super) fn date(&self) -> Date {
-        let now = turn_now();
-        if self.date_until.get().is_none_or(|until| now >= until) {
-            self.refresh_date(now);
-        }
         self.date.get()
     }
 
+    /// Looks whether it is another second: once a poll, for all the requests that are answered in it. The system is asked
+    /// once a second.
+    #[inline]
+    pub(super) fn refresh_date(&self) {
+        let now = turn_now();
+        if self.date_until.get().is_none_or(|until| now >= until) {
+            self.read_date(now);
+        }
+    }
+
     #[cold]
-    fn refresh_date(&self, now: Instant) {
+    fn read_date(&self, now: Instant) {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let to_next_second = Duration::from_nanos(1_000_000_000 - u64::from(time.subsec_nanos()));
         self.date.set(Date::at(time.as_secs()));

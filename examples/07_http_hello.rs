@@ -50,7 +50,8 @@ fn app() -> Router {
         .post("/length", length)
 }
 
-/// Reads the body as it comes. Nothing of it is read from the socket before it is asked for here.
+/// Reads the body as it comes. What is not asked for here, stays with the client: the server reads a few pieces ahead at
+/// most.
 async fn length(mut request: Request) -> asgi::Result<String> {
     let mut bytes = 0;
     while let Some(piece) = request.piece().await? {

@@ -55,7 +55,7 @@ const RUNTIME: &[Room] = &[
     room("L1", "sync/",         "waiting between tasks"),
     room("L1", "future/",       "combinators written by hand"),
     room("L2", "task/",         "tasks, their state, the run queue, the mailbox"),
-    room("L2", "timer/",        "the hierarchical wheel: deadlines in, expired keys out"),
+    room("L2", "timer/",        "the hierarchical wheel: deadlines in, wakers of the due out"),
     room("L2", "reactor/",      "mio, the sources, readiness into wakes"),
     room("L2", "pool.rs",       "bounded threads for calls that block"),
     room("L3", "core.rs",       "one thread's engines side by side"),
@@ -84,10 +84,10 @@ const HTTP: &[Room] = &[
     room("H0", "limits.rs",   "every limit, its default, the attack it stops"),
     room("H0", "error.rs",    "what can go wrong, and the status it becomes"),
     room("H1", "codec/",      "heads, framing and bodies from bytes and into bytes"),
-    room("H2", "connection/", "one connection's state machine: bytes in, events out, and back"),
+    room("H2", "connection/", "one connection's state machine: bytes in, what they mean out, and back"),
     room("H3", "asgi/",       "scope, receive, send, and what they share with their connection"),
     room("H4", "router/",     "path tree, methods, handlers; itself an application"),
-    room("H4", "server/",     "sockets, deadlines, one task per connection"),
+    room("H4", "server/",     "sockets, pools, one task per connection, the graceful stop"),
 ];
 
 #[rustfmt::skip]

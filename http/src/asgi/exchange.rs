@@ -1,8 +1,9 @@
 //! What the application and its connection hand each other.
 //!
 //! One request and its response are an exchange. The application's three handles and the connection's task share it; all
-//! are on one thread. Both directions are bounded: the connection reads a body only when it is asked for, and no further
-//! than [`BODY_BYTES_MAX`]; the application's pieces wait while [`OUT_BYTES_MAX`] have not been written.
+//! are on one thread. Both directions are bounded: before it is asked for a body, the connection reads no more than one
+//! read brings, and afterwards no further ahead than [`BODY_BYTES_MAX`]; the application's pieces wait while
+//! [`OUT_BYTES_MAX`] have not been written.
 //!
 //! An exchange is used again for the next request, of any connection, unless the application has kept a part of it.
 

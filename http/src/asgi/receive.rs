@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 
 /// Gives the request's body in pieces.
 ///
-/// Nothing of the body is read from the socket before it is asked for, and no more than 64 KiB ahead of the application.
+/// Before the body is asked for, no more of it is read from the socket than one read brings; afterwards, no more than
+/// 64 KiB ahead of the application.
 #[derive(Debug)]
 pub struct Receive {
     exchange: Rc<Exchange>,

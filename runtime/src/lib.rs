@@ -32,6 +32,7 @@ mod trace;
 pub mod future;
 pub mod io;
 pub mod sync;
+mod sys;
 
 // L2, the engines
 mod pool;

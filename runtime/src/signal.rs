@@ -8,10 +8,13 @@ use crate::registered::Registered;
 use crate::trace::Side;
 use signal_hook::SigId;
 use signal_hook::consts::{FORBIDDEN, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use signal_hook::flag;
 use signal_hook::low_level::{pipe, unregister};
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 
 /// Which signal, by its number.
@@ -68,10 +71,7 @@ impl SignalKind {
 /// ```
 #[track_caller]
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
-    if FORBIDDEN.contains(&kind.0) {
-        let text = format!("signal {} cannot be listened for", kind.0);
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-    }
+    check(kind)?;
     let (ours, handlers) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     let source = Registered::new(mio::net::UnixStream::from_std(ours))?;
@@ -177,4 +177,39 @@ impl Drop for Recv<'_> {
             self.signal.source.give_up(Side::Read);
         }
     }
+}
+/// Lets the second of these signals, of one kind or of two, end the process at once and with this status, whatever the
+/// loop does: it happens in the signal's handler. The first does nothing here; who wants to hear of it asks for a
+/// [`signal`].
+///
+/// Nothing is cleaned up then. That is what a person wants who presses Ctrl-C for the second time.
+///
+/// # Errors
+/// When one of the signals cannot be handled.
+///
+/// # Examples
+/// ```no_run
+/// use evloop_runtime::signal::{SignalKind, exit_on_second};
+///
+/// exit_on_second(&[SignalKind::INTERRUPT, SignalKind::TERMINATE], 130)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn exit_on_second(kinds: &[SignalKind], status: i32) -> io::Result<()> {
+    let seen = Arc::new(AtomicBool::new(false));
+    for kind in kinds {
+        check(*kind)?;
+        // In this order: the one looks whether the flag is set, the other sets it.
+        flag::register_conditional_shutdown(kind.0, status, Arc::clone(&seen))?;
+        flag::register(kind.0, Arc::clone(&seen))?;
+    }
+    Ok(())
+}
+
+/// Whether a signal can be handled: `sigaction` refuses some, and faults must not be ignored.
+fn check(kind: SignalKind) -> io::Result<()> {
+    if FORBIDDEN.contains(&kind.0) {
+        let text = format!("signal {} cannot be listened for", kind.0);
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    Ok(())
 }

@@ -1,21 +1,14 @@
 //! Waiting for connections.
 
+use super::accept::{Accept, Accepting, Accepts};
 use super::stream::TcpStream;
-use super::{ToSocketAddrs, failed};
-use crate::registered::Registered;
-use crate::time::{Sleep, sleep};
+use super::{ToSocketAddrs, UnixListener, failed};
 use crate::trace::Side;
 use socket2::{Domain, Protocol, Socket, Type};
-use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::path::Path;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
-
-/// How long accepting pauses when there are no descriptors: long enough for a busy server to close some, short enough
-/// that a client hardly notices.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// How a socket is made to listen.
 ///
@@ -91,13 +84,30 @@ impl ListenOptions {
         TcpListener::from_std(listener)
     }
 
+    /// Listens on a path, as [`UnixListener::bind`] does. Of the options, the backlog matters here.
+    ///
+    /// # Errors
+    /// As [`UnixListener::bind`].
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
+    #[track_caller]
+    pub fn listen_unix(self, path: impl AsRef<Path>) -> io::Result<UnixListener> {
+        UnixListener::listen(path.as_ref(), self.backlog_at_most())
+    }
+
     fn listening(self, address: SocketAddr) -> io::Result<std::net::TcpListener> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(self.reuse_address)?;
         socket.set_reuse_port(self.reuse_port)?;
         socket.bind(&address.into())?;
-        socket.listen(i32::try_from(self.backlog).unwrap_or(i32::MAX))?;
+        socket.listen(self.backlog_at_most())?;
         Ok(socket.into())
+    }
+
+    /// As `listen` takes it.
+    fn backlog_at_most(self) -> i32 {
+        i32::try_from(self.backlog).unwrap_or(i32::MAX)
     }
 }
 
@@ -121,8 +131,7 @@ impl ListenOptions {
 /// ```
 #[derive(Debug)]
 pub struct TcpListener {
-    io: Registered<mio::net::TcpListener>,
-    pause: RefCell<Option<Sleep>>,
+    accepting: Accepting<mio::net::TcpListener>,
 }
 
 impl TcpListener {
@@ -148,8 +157,7 @@ impl TcpListener {
     #[track_caller]
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<TcpListener> {
         listener.set_nonblocking(true)?;
-        let io = Registered::new(mio::net::TcpListener::from_std(listener))?;
-        Ok(TcpListener { io, pause: RefCell::new(None) })
+        Ok(TcpListener { accepting: Accepting::new(mio::net::TcpListener::from_std(listener))? })
     }
 
     /// Gives the socket to std. It stays non-blocking.
@@ -157,7 +165,7 @@ impl TcpListener {
     /// # Errors
     /// What the system says when it is deregistered.
     pub fn into_std(self) -> io::Result<std::net::TcpListener> {
-        self.io.into_inner().map(Into::into)
+        self.accepting.io.into_inner().map(Into::into)
     }
 
     /// The address on which it listens.
@@ -165,13 +173,13 @@ impl TcpListener {
     /// # Errors
     /// What `getsockname` says.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.get().local_addr()
+        self.accepting.io.get().local_addr()
     }
 
     /// Lets it count, or not, when the loop asks whether anything keeps it alive. A new one does not: the task that uses it
     /// does.
     pub fn set_referenced(&self, referenced: bool) {
-        self.io.set_referenced(referenced);
+        self.accepting.io.set_referenced(referenced);
     }
 
     /// Waits for a connection: the stream, and the client's address.
@@ -185,7 +193,7 @@ impl TcpListener {
     /// # Cancel safety
     /// No connection is lost. One task waits at a time.
     pub fn accept(&self) -> Accept<'_> {
-        Accept { listener: self, waits: false }
+        Accept::new(self)
     }
 
     /// Polls for a connection; see [`accept`](TcpListener::accept).
@@ -193,71 +201,19 @@ impl TcpListener {
     /// # Errors
     /// As [`accept`](TcpListener::accept).
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        loop {
-            if let Some(pause) = &mut *self.pause.borrow_mut() {
-                ready!(Pin::new(pause).poll(cx));
-            }
-            *self.pause.borrow_mut() = None;
-            match ready!(self.io.poll_io(Side::Read, cx, mio::net::TcpListener::accept)) {
-                Ok((stream, peer)) => return Poll::Ready(Ok((TcpStream::register(stream)?, peer))),
-                Err(error) if is_exhausted(&error) => {
-                    log::warn!("accepting pauses for {} ms: {error}", PAUSE.as_millis());
-                    *self.pause.borrow_mut() = Some(sleep(PAUSE));
-                }
-                Err(error) if is_of_the_connection(&error) => {
-                    log::debug!("a connection failed before it was accepted: {error}");
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+        let (stream, peer) = ready!(self.accepting.poll_accept(cx, mio::net::TcpListener::accept))?;
+        Poll::Ready(Ok((TcpStream::register(stream)?, peer)))
     }
 }
 
-/// A connection to come; see [`TcpListener::accept`].
-#[derive(Debug)]
-#[must_use = "futures do nothing unless they are awaited"]
-pub struct Accept<'a> {
-    listener: &'a TcpListener,
-    waits: bool,
-}
+impl Accepts for TcpListener {
+    type Connection = (TcpStream, SocketAddr);
 
-impl Future for Accept<'_> {
-    type Output = io::Result<(TcpStream, SocketAddr)>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = self.listener.poll_accept(cx);
-        self.waits = polled.is_pending();
-        polled
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Connection>> {
+        self.poll_accept(cx)
     }
-}
 
-impl Drop for Accept<'_> {
-    fn drop(&mut self) {
-        if self.waits {
-            self.listener.io.give_up(Side::Read);
-        }
+    fn give_up(&self) {
+        self.accepting.io.give_up(Side::Read);
     }
-}
-
-/// The process or the system has no more of something; trying again at once would only spin.
-fn is_exhausted(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
-}
-
-/// The error is one connection's, which is out of the queue now; accept(2), "Error handling", names them.
-fn is_of_the_connection(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(
-            libc::ECONNABORTED
-                | libc::ENETDOWN
-                | libc::EPROTO
-                | libc::ENOPROTOOPT
-                | libc::EHOSTDOWN
-                | libc::ENONET
-                | libc::EHOSTUNREACH
-                | libc::EOPNOTSUPP
-                | libc::ENETUNREACH
-        )
-    )
 }

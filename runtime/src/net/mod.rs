@@ -2,14 +2,25 @@
 //!
 //! A socket is registered with the loop of its thread once, for both sides, and stays on that thread. Its operations are
 //! tried first and waited for after, so what can be done at once costs one system call.
+//!
+//! TCP and Unix domain sockets are used alike: a listener, and streams that can be split into halves. A socket that already
+//! listens when the program starts is taken over by its number, [`Inherited`].
 
+mod accept;
+mod inherited;
 mod listener;
 mod resolve;
+mod split;
 mod stream;
+mod unix;
 
-pub use listener::{Accept, ListenOptions, TcpListener};
+pub use accept::Accept;
+pub use inherited::Inherited;
+pub use listener::{ListenOptions, TcpListener};
 pub use resolve::{ToSocketAddrs, lookup_host};
-pub use stream::{OwnedReadHalf, OwnedWriteHalf, Peek, TcpStream};
+pub use split::{OwnedReadHalf, OwnedWriteHalf};
+pub use stream::{Peek, TcpStream};
+pub use unix::{UnixListener, UnixStream};
 
 use std::{error, fmt, io};
 

@@ -1,21 +1,23 @@
 //! A TCP connection.
 
+use super::split::{Ends, OwnedReadHalf, OwnedWriteHalf, halves, stream_of_io};
 use super::{ToSocketAddrs, failed, lookup_host};
-use crate::io::{AsyncRead, AsyncWrite};
+use crate::io::AsyncRead;
 use crate::registered::Registered;
 use crate::trace::Side;
+use socket2::SockRef;
 use std::fmt::Write as _;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
-use std::net::{Shutdown, SocketAddr};
+use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// A TCP connection.
 ///
-/// Reading and writing come with [`AsyncRead`] and [`AsyncWrite`], which `&TcpStream` has too: one task may read while
-/// another writes. At one time, one task waits for each side.
+/// Reading and writing come with [`AsyncRead`] and [`AsyncWrite`](crate::io::AsyncWrite), which `&TcpStream` has too: one
+/// task may read while another writes. At one time, one task waits for each side.
 ///
 /// # Examples
 /// See [`TcpListener`](super::TcpListener).
@@ -130,6 +132,16 @@ impl TcpStream {
         self.io.get().set_nodelay(nodelay)
     }
 
+    /// How long closing goes on in the background for what has not been sent (`SO_LINGER`, in whole seconds). `None`, as it
+    /// is at first: until it is sent, or the system gives up. With no time at all, closing breaks the connection: what has
+    /// not been sent is thrown away, and the peer sees a reset.
+    ///
+    /// # Errors
+    /// What `setsockopt` says.
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        SockRef::from(self.io.get()).set_linger(linger)
+    }
+
     /// Lets it count, or not, when the loop asks whether anything keeps it alive. A new one does not: the task that uses it
     /// does.
     pub fn set_referenced(&self, referenced: bool) {
@@ -139,12 +151,7 @@ impl TcpStream {
     /// Two halves that can go to two tasks of this loop. Dropping the write half ends that side of the connection.
     #[must_use]
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        let stream = Rc::new(self);
-        (OwnedReadHalf { stream: Rc::clone(&stream) }, OwnedWriteHalf { stream: Some(stream) })
-    }
-
-    fn by_ref(&self) -> &TcpStream {
-        self
+        halves(self)
     }
 }
 
@@ -166,60 +173,7 @@ impl AsyncRead for &TcpStream {
     }
 }
 
-impl AsyncWrite for &TcpStream {
-    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.io.poll_write(cx, &[IoSlice::new(buf)])
-    }
-
-    fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        self.io.poll_write(cx, bufs)
-    }
-
-    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(())) // what is written is the kernel's
-    }
-
-    fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.io.get().shutdown(Shutdown::Write))
-    }
-}
-
-/// Reading, for those that hold a stream in one way or another.
-macro_rules! reads_through {
-    ($($holder:ty => $stream:ident),*) => {$(
-        impl AsyncRead for $holder {
-            fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-                self.$stream().poll_read(cx, buf)
-            }
-        }
-    )*};
-}
-
-/// Writing, for those that hold a stream in one way or another.
-macro_rules! writes_through {
-    ($($holder:ty => $stream:ident),*) => {$(
-        impl AsyncWrite for $holder {
-            fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-                self.$stream().poll_write(cx, buf)
-            }
-
-            fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-                self.$stream().poll_write_vectored(cx, bufs)
-            }
-
-            fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.$stream().poll_flush(cx)
-            }
-
-            fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.$stream().poll_shutdown(cx)
-            }
-        }
-    )*};
-}
-
-reads_through!(TcpStream => by_ref, OwnedReadHalf => stream);
-writes_through!(TcpStream => by_ref, OwnedWriteHalf => stream);
+stream_of_io!(TcpStream);
 
 /// Bytes that are there, left where they are; see [`TcpStream::peek`].
 #[derive(Debug)]
@@ -235,55 +189,5 @@ impl Future for Peek<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         this.stream.io.poll_io(Side::Read, cx, |io| io.peek(this.buf))
-    }
-}
-
-/// The reading half of a connection; see [`TcpStream::into_split`].
-#[derive(Debug)]
-pub struct OwnedReadHalf {
-    stream: Rc<TcpStream>,
-}
-
-impl OwnedReadHalf {
-    /// The whole connection, for its options and addresses.
-    #[must_use]
-    pub fn stream(&self) -> &TcpStream {
-        &self.stream
-    }
-}
-
-/// The writing half of a connection; see [`TcpStream::into_split`]. Dropping it ends that side of the connection.
-#[derive(Debug)]
-pub struct OwnedWriteHalf {
-    /// There until the halves are joined.
-    stream: Option<Rc<TcpStream>>,
-}
-
-impl OwnedWriteHalf {
-    /// The whole connection, for its options and addresses.
-    #[must_use]
-    pub fn stream(&self) -> &TcpStream {
-        self.stream.as_ref().expect("only `rejoin` takes it, and this with it")
-    }
-
-    /// Puts the halves together again.
-    ///
-    /// # Errors
-    /// The halves come back when they are not of one connection.
-    pub fn rejoin(mut self, read: OwnedReadHalf) -> Result<TcpStream, (OwnedReadHalf, OwnedWriteHalf)> {
-        if !Rc::ptr_eq(&read.stream, self.stream.as_ref().expect("taken below alone")) {
-            return Err((read, self));
-        }
-        drop(self.stream.take());
-        Ok(Rc::into_inner(read.stream).expect("there are two halves, and the other was dropped"))
-    }
-}
-
-impl Drop for OwnedWriteHalf {
-    fn drop(&mut self) {
-        if let Some(stream) = &self.stream {
-            // It fails when the connection is gone, and then there is nothing to end.
-            drop(stream.io.get().shutdown(Shutdown::Write));
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! The one-allocation task: header, future, output, in an `Arc` that is its own waker.
 //!
-//! This is the room of unsafe code. What it must uphold:
+//! This is a room of unsafe code. What it must uphold:
 //!
 //! - **Invariant (home).** The stage is touched through a [`TaskRef`] only. A `TaskRef` is made where the task is spawned,
 //!   is neither `Clone` nor `Send`, and gives out the stage to one caller at a time, because its methods take it by value

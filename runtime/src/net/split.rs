@@ -1,0 +1,165 @@
+//! What every stream has: writing, two halves, and the same for those who hold it in one way or another.
+
+use super::TcpStream;
+use crate::io::{AsyncRead, AsyncWrite};
+use std::io::{self, IoSlice};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// Writing for a reference to a stream, whose socket is in the field `io`; and for the stream itself, reading and writing as
+/// its reference does.
+macro_rules! stream_of_io {
+    ($stream:ty) => {
+        impl crate::io::AsyncWrite for &$stream {
+            fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+                self.io.poll_write(cx, &[io::IoSlice::new(buf)])
+            }
+
+            fn poll_write_vectored(
+                &mut self,
+                cx: &mut Context<'_>,
+                bufs: &[io::IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                self.io.poll_write(cx, bufs)
+            }
+
+            fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(())) // what is written is the kernel's
+            }
+
+            fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(self.end_writing())
+            }
+        }
+
+        impl crate::io::AsyncRead for $stream {
+            fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+                (&*self).poll_read(cx, buf)
+            }
+        }
+
+        impl crate::io::AsyncWrite for $stream {
+            fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+                (&*self).poll_write(cx, buf)
+            }
+
+            fn poll_write_vectored(
+                &mut self,
+                cx: &mut Context<'_>,
+                bufs: &[io::IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                (&*self).poll_write_vectored(cx, bufs)
+            }
+
+            fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                (&*self).poll_flush(cx)
+            }
+
+            fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                (&*self).poll_shutdown(cx)
+            }
+        }
+
+        impl Ends for $stream {
+            fn end_writing(&self) -> io::Result<()> {
+                self.io.get().shutdown(std::net::Shutdown::Write)
+            }
+        }
+    };
+}
+
+pub(super) use stream_of_io;
+
+/// A stream, one side of which can be ended.
+pub trait Ends {
+    /// Ends the writing side: the peer reads what was written, then the end.
+    fn end_writing(&self) -> io::Result<()>;
+}
+
+/// Two halves of a stream; see [`TcpStream::into_split`].
+pub(super) fn halves<S: Ends>(stream: S) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
+    let stream = Rc::new(stream);
+    (OwnedReadHalf { stream: Rc::clone(&stream) }, OwnedWriteHalf { stream: Some(stream) })
+}
+
+/// The reading half of a connection; see [`TcpStream::into_split`] and
+/// [`UnixStream::into_split`](super::UnixStream::into_split).
+#[derive(Debug)]
+pub struct OwnedReadHalf<S = TcpStream> {
+    stream: Rc<S>,
+}
+
+impl<S> OwnedReadHalf<S> {
+    /// The whole connection, for its options and addresses.
+    #[must_use]
+    pub fn stream(&self) -> &S {
+        &self.stream
+    }
+}
+
+impl<S> AsyncRead for OwnedReadHalf<S>
+where
+    for<'a> &'a S: AsyncRead,
+{
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.stream().poll_read(cx, buf)
+    }
+}
+
+/// The writing half of a connection; see [`TcpStream::into_split`] and
+/// [`UnixStream::into_split`](super::UnixStream::into_split). Dropping it ends that side of the connection.
+#[derive(Debug)]
+pub struct OwnedWriteHalf<S: Ends = TcpStream> {
+    /// There until the halves are joined.
+    stream: Option<Rc<S>>,
+}
+
+impl<S: Ends> OwnedWriteHalf<S> {
+    /// The whole connection, for its options and addresses.
+    #[must_use]
+    pub fn stream(&self) -> &S {
+        self.stream.as_ref().expect("only `rejoin` takes it, and this with it")
+    }
+
+    /// Puts the halves together again.
+    ///
+    /// # Errors
+    /// The halves come back when they are not of one connection.
+    pub fn rejoin(mut self, read: OwnedReadHalf<S>) -> Result<S, (OwnedReadHalf<S>, OwnedWriteHalf<S>)> {
+        if !Rc::ptr_eq(&read.stream, self.stream.as_ref().expect("taken below alone")) {
+            return Err((read, self));
+        }
+        drop(self.stream.take());
+        Ok(Rc::into_inner(read.stream).expect("there are two halves, and the other was dropped"))
+    }
+}
+
+impl<S: Ends> AsyncWrite for OwnedWriteHalf<S>
+where
+    for<'a> &'a S: AsyncWrite,
+{
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.stream().poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.stream().poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_shutdown(cx)
+    }
+}
+
+impl<S: Ends> Drop for OwnedWriteHalf<S> {
+    fn drop(&mut self) {
+        if let Some(stream) = &self.stream {
+            // It fails when the connection is gone, and then there is nothing to end.
+            drop(stream.end_writing());
+        }
+    }
+}

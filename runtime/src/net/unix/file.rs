@@ -1,0 +1,157 @@
+//! The file of a Unix socket: when it may be replaced, and when it is removed.
+//!
+//! A socket's file outlives the socket. When a server was killed, its file lies there, nobody can be reached by it, and
+//! nobody can be bound to it. So a server that is bound removes such a *stale* file first: a socket that nobody listens on,
+//! which is what `ECONNREFUSED` says. Anything else that is there is left alone.
+//!
+//! # Two servers at once
+//! To look and to remove are two calls; the kernel has none that does both. Two servers that start at once could both find
+//! the stale file, and the slower one would remove what the faster one has just made, and be reached in its place. Nor does
+//! a socket listen from the moment at which it is bound: in between it looks stale as well. Hence all of it, from the look
+//! to `listen`, is done under a [`Lock`], a file beside that is locked with `flock`. Who finds it locked is not made to wait,
+//! but told that the path is in use, as it would be a moment later. The kernel unlocks what a dead process has locked.
+//!
+//! The other way would be to listen under a name of its own, and to move that to the path by `rename`. But `rename`
+//! replaces whatever is there by now, the socket of a faster server included; and a socket bears the name that it was bound
+//! to for ever, so everybody who asks for its address (clients, `ss`) would be told of a file that is no more.
+//!
+//! # Is it still ours?
+//! When the listener goes, its file goes, if it is the one that was made: it has the same device and inode. The inode
+//! cannot have been given to another file in the meantime, because a bound socket holds on to it; so this is to be asked
+//! while the socket is open. A server that keeps to the lock does not replace the file between that question and the
+//! removal, for it would find that the socket is alive.
+
+use crate::net::failed;
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::net::SocketAddr;
+use std::path::{self, Path, PathBuf};
+
+/// Removes a socket that nobody listens on from the path. All is well, too, if nothing is there.
+pub(super) fn remove_stale(path: &Path, address: &SocketAddr) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"));
+        }
+        Ok(_) => {}
+    }
+    let in_use = |text| Err(io::Error::new(io::ErrorKind::AddrInUse, text));
+    match mio::net::UnixStream::connect_addr(address) {
+        Ok(_) => in_use("somebody listens there"),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => in_use("somebody listens there, and is busy"),
+        Err(error) if error.raw_os_error() == Some(libc::EPROTOTYPE) => {
+            in_use("a socket of another type is open there")
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()), // somebody else has removed it
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) => Err(error),
+    }
+}
+
+/// The right to replace what is at a path, among all who ask for it. Its file is there no longer than that.
+#[derive(Debug)]
+pub(super) struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Takes the lock for that path.
+    ///
+    /// # Errors
+    /// `AddrInUse` when somebody holds it; what the system says, as that the folder does not exist.
+    pub(super) fn take(socket: &Path) -> io::Result<Lock> {
+        let Some(name) = socket.file_name() else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path does not end in a name"));
+        };
+        let mut beside = OsString::from(".");
+        beside.push(name);
+        beside.push(".evloop-lock");
+        let path = socket.with_file_name(beside);
+        loop {
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK) // whatever somebody may have put there
+                .open(&path)
+                .map_err(failed("lock", path.display()))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(io::Error::new(io::ErrorKind::AddrInUse, "somebody is about to listen there"));
+                }
+                Err(TryLockError::Error(error)) => return Err(failed("lock", path.display())(error)),
+            }
+            // Only who holds the lock removes the file. If it was removed after it was opened here, this lock is one that
+            // nobody else will come across.
+            let id = Id::of(&file.metadata()?);
+            if fs::symlink_metadata(&path).is_ok_and(|there| Id::of(&there) == id) {
+                return Ok(Lock { file, path });
+            }
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // What is left behind is an empty file, of use to the next.
+        if let Err(error) = fs::remove_file(&self.path) {
+            log::warn!("cannot remove {}: {error}", self.path.display());
+        }
+        // Closing would not be enough: a child that is just being started may have the file open, too.
+        if let Err(error) = self.file.unlock() {
+            log::warn!("cannot unlock {}: {error}", self.path.display());
+        }
+    }
+}
+
+/// The file that a socket of ours is bound to, which is removed with this. The socket is open for as long.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    /// `None` when it is left where it is.
+    id: Option<Id>,
+}
+
+impl SocketFile {
+    /// The file that binding to the path has just made.
+    pub(super) fn made_at(path: &Path) -> io::Result<SocketFile> {
+        let id = Id::of(&fs::symlink_metadata(path)?);
+        Ok(SocketFile { path: path::absolute(path)?, id: Some(id) }) // the process may go to another folder
+    }
+
+    /// Leaves the file where it is.
+    pub(super) fn leave(mut self) {
+        self.id = None;
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let Some(id) = self.id else { return };
+        if fs::symlink_metadata(&self.path).is_ok_and(|there| Id::of(&there) == id)
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            log::warn!("cannot remove {}: {error}", self.path.display());
+        }
+    }
+}
+
+/// Which file it is, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Id {
+    device: u64,
+    inode: u64,
+}
+
+impl Id {
+    fn of(file: &Metadata) -> Id {
+        Id { device: file.dev(), inode: file.ino() }
+    }
+}

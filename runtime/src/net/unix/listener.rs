@@ -1,0 +1,167 @@
+//! Waiting for connections at a path.
+
+use super::file::{Lock, SocketFile, remove_stale};
+use super::stream::UnixStream;
+use super::{address_of, named};
+use crate::net::accept::{Accept, Accepting, Accepts};
+use crate::net::{ListenOptions, failed};
+use crate::trace::Side;
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::SocketAddr;
+use std::path::Path;
+use std::task::{Context, Poll, ready};
+
+/// A Unix domain socket that accepts connections.
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::io::{AsyncRead, AsyncWrite};
+/// use evloop_runtime::net::{UnixListener, UnixStream};
+///
+/// let path = std::env::temp_dir().join(format!("evloop-doc-{}.sock", std::process::id()));
+/// evloop_runtime::block_on(async {
+///     let listener = UnixListener::bind(&path)?;
+///     let mut client = UnixStream::connect(&path).await?;
+///     let (mut server, _peer) = listener.accept().await?;
+///     client.write_all(b"hello").await?;
+///     let mut word = [0; 5];
+///     server.read_exact(&mut word).await?;
+///     assert_eq!(&word, b"hello");
+///     Ok::<(), std::io::Error>(())
+/// }).unwrap();
+/// assert!(!path.exists(), "the file went with the listener");
+/// ```
+#[derive(Debug)]
+pub struct UnixListener {
+    /// Before the socket, because it is dropped before it: [`SocketFile`] wants it open.
+    file: Option<SocketFile>,
+    accepting: Accepting<mio::net::UnixListener>,
+}
+
+impl UnixListener {
+    /// Listens on a path, with the default [`ListenOptions`].
+    ///
+    /// The socket's file is made there, and removed when the listener is dropped, unless another has taken its place by
+    /// then. A stale file, left by a server that was killed, is replaced. Of several servers that are bound to one path at
+    /// once, one succeeds. To keep them apart, a file `.NAME.evloop-lock` is beside it for that moment.
+    ///
+    /// # Permissions
+    /// To connect, one needs leave to write to the file, and to enter the folders above it. The file gets what the umask of
+    /// the process leaves of `0777`: with the usual `022`, only its owner and root can connect. To let in others, set the
+    /// umask before, or the file's permissions after (`std::fs::set_permissions`); to keep others out for sure, put it into
+    /// a folder that only they can enter who may.
+    ///
+    /// # Errors
+    /// `AddrInUse` when somebody listens there; `AlreadyExists` when there is something that is no socket, which is left
+    /// alone; `InvalidInput` when the path is empty or longer than 107 bytes; and what the system says. Each names the path.
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
+    #[track_caller]
+    pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixListener> {
+        ListenOptions::new().listen_unix(path)
+    }
+
+    #[track_caller]
+    pub(in crate::net) fn listen(path: &Path, backlog: i32) -> io::Result<UnixListener> {
+        let (socket, file) = listening(path, backlog).map_err(failed("listen on", path.display()))?;
+        let listener = UnixListener::from_std(socket)?;
+        Ok(UnixListener { file: Some(file), ..listener })
+    }
+
+    /// Takes a listening socket over from std. Its file is not removed when the listener is dropped.
+    ///
+    /// # Errors
+    /// What the system says when it is made non-blocking and registered.
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
+    #[track_caller]
+    pub fn from_std(listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
+        listener.set_nonblocking(true)?;
+        let accepting = Accepting::new(mio::net::UnixListener::from_std(listener))?;
+        Ok(UnixListener { file: None, accepting })
+    }
+
+    /// Gives the socket to std. It stays non-blocking, and its file stays where it is.
+    ///
+    /// # Errors
+    /// What the system says when it is deregistered.
+    pub fn into_std(self) -> io::Result<std::os::unix::net::UnixListener> {
+        let socket = self.accepting.io.into_inner()?;
+        if let Some(file) = self.file {
+            file.leave();
+        }
+        Ok(socket.into())
+    }
+
+    /// The address on which it listens.
+    ///
+    /// # Errors
+    /// What `getsockname` says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.accepting.io.get().local_addr()
+    }
+
+    /// Lets it count, or not, when the loop asks whether anything keeps it alive. A new one does not: the task that uses it
+    /// does.
+    pub fn set_referenced(&self, referenced: bool) {
+        self.accepting.io.set_referenced(referenced);
+    }
+
+    /// Waits for a connection: the stream, and the client's address, which mostly has no name.
+    ///
+    /// When the process or the system is out of descriptors or memory, accepting pauses for 100 ms and goes on; the clients
+    /// wait in the kernel's queue meanwhile.
+    ///
+    /// # Errors
+    /// What `accept4` says besides, or that the stream could not be registered.
+    ///
+    /// # Cancel safety
+    /// No connection is lost. One task waits at a time.
+    pub fn accept(&self) -> Accept<'_, UnixListener> {
+        Accept::new(self)
+    }
+
+    /// Polls for a connection; see [`accept`](UnixListener::accept).
+    ///
+    /// # Errors
+    /// As [`accept`](UnixListener::accept).
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
+        let (stream, peer) = ready!(self.accepting.poll_accept(cx, accept))?;
+        Poll::Ready(Ok((UnixStream::register(stream)?, peer)))
+    }
+}
+
+impl Accepts for UnixListener {
+    type Connection = (UnixStream, SocketAddr);
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Connection>> {
+        self.poll_accept(cx)
+    }
+
+    fn give_up(&self) {
+        self.accepting.io.give_up(Side::Read);
+    }
+}
+
+/// A socket that listens at the path, and its file.
+fn listening(path: &Path, backlog: i32) -> io::Result<(std::os::unix::net::UnixListener, SocketFile)> {
+    let address = address_of(path)?;
+    let _lock = Lock::take(path)?;
+    remove_stale(path, &address)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    let file = SocketFile::made_at(path)?;
+    socket.listen(backlog)?;
+    Ok((socket.into(), file))
+}
+
+/// Not mio's: that one panics at a client whose own path fills `sun_path` to the last byte, for then the kernel tells a
+/// length that counts a zero behind it (unix(7), "Bugs").
+fn accept(listener: &mio::net::UnixListener) -> io::Result<(mio::net::UnixStream, SocketAddr)> {
+    let (stream, peer) = SockRef::from(listener).accept4(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)?;
+    Ok((mio::net::UnixStream::from(OwnedFd::from(stream)), named(&peer)?))
+}

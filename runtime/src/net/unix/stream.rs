@@ -1,0 +1,155 @@
+//! A connection over a Unix domain socket.
+
+use super::address_of;
+use crate::io::AsyncRead;
+use crate::net::failed;
+use crate::net::split::{Ends, OwnedReadHalf, OwnedWriteHalf, halves, stream_of_io};
+use crate::registered::Registered;
+use crate::time::sleep;
+use crate::trace::Side;
+use std::io::{self, Read};
+use std::os::unix::net::SocketAddr;
+use std::path::Path;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// How long [`UnixStream::connect`] first waits for room in the listener's queue. Each time after, it waits twice as long.
+const PAUSE_FIRST: Duration = Duration::from_millis(1);
+
+/// And how long at most.
+const PAUSE_MAX: Duration = Duration::from_millis(64);
+
+/// A connection over a Unix domain socket.
+///
+/// Reading and writing come with [`AsyncRead`] and [`AsyncWrite`](crate::io::AsyncWrite), which `&UnixStream` has too: one
+/// task may read while another writes. At one time, one task waits for each side.
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::io::{AsyncRead, AsyncWrite};
+/// use evloop_runtime::net::UnixStream;
+///
+/// evloop_runtime::block_on(async {
+///     let (mut one, mut other) = UnixStream::pair()?;
+///     one.write_all(b"hello").await?;
+///     drop(one);
+///     let mut all = Vec::new();
+///     other.read_to_end(&mut all).await?;
+///     assert_eq!(all, b"hello");
+///     Ok::<(), std::io::Error>(())
+/// }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct UnixStream {
+    io: Registered<mio::net::UnixStream>,
+}
+
+impl UnixStream {
+    /// Connects to the listener at a path.
+    ///
+    /// When its queue is full it tries again, after a millisecond at first, later every 64: the kernel tells nobody when
+    /// there is room.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such file, `ConnectionRefused` when nobody listens there, `InvalidInput` when the path
+    /// is empty or longer than 107 bytes, and what the system says. Each names the path.
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
+    ///
+    /// # Cancel safety
+    /// Nothing was begun, or a connection is closed.
+    pub async fn connect(path: impl AsRef<Path>) -> io::Result<UnixStream> {
+        let path = path.as_ref();
+        UnixStream::connect_path(path).await.map_err(failed("connect to", path.display()))
+    }
+
+    async fn connect_path(path: &Path) -> io::Result<UnixStream> {
+        let address = address_of(path)?;
+        let mut pause = PAUSE_FIRST;
+        loop {
+            match mio::net::UnixStream::connect_addr(&address) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(pause).await,
+                connected => return UnixStream::register(connected?),
+            }
+            pause = PAUSE_MAX.min(pause * 2);
+        }
+    }
+
+    /// Two ends of one connection, which have no names.
+    ///
+    /// # Errors
+    /// When there are no descriptors.
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
+    #[track_caller]
+    pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        let (one, other) = mio::net::UnixStream::pair()?;
+        Ok((UnixStream::register(one)?, UnixStream::register(other)?))
+    }
+
+    /// Takes a connection over from std.
+    ///
+    /// # Errors
+    /// What the system says when it is made non-blocking and registered.
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
+    #[track_caller]
+    pub fn from_std(stream: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
+        stream.set_nonblocking(true)?;
+        UnixStream::register(mio::net::UnixStream::from_std(stream))
+    }
+
+    /// Gives the connection to std. It stays non-blocking.
+    ///
+    /// # Errors
+    /// What the system says when it is deregistered.
+    pub fn into_std(self) -> io::Result<std::os::unix::net::UnixStream> {
+        self.io.into_inner().map(Into::into)
+    }
+
+    #[track_caller]
+    pub(super) fn register(stream: mio::net::UnixStream) -> io::Result<UnixStream> {
+        Ok(UnixStream { io: Registered::new(stream)? })
+    }
+
+    /// The address of this end: on the server's side the path, on a client's mostly none.
+    ///
+    /// # Errors
+    /// What `getsockname` says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.get().local_addr()
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    /// What `getpeername` says, as that the connection is no more.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.io.get().peer_addr()
+    }
+
+    /// Lets it count, or not, when the loop asks whether anything keeps it alive. A new one does not: the task that uses it
+    /// does.
+    pub fn set_referenced(&self, referenced: bool) {
+        self.io.set_referenced(referenced);
+    }
+
+    /// Two halves that can go to two tasks of this loop. Dropping the write half ends that side of the connection.
+    #[must_use]
+    pub fn into_split(self) -> (OwnedReadHalf<UnixStream>, OwnedWriteHalf<UnixStream>) {
+        halves(self)
+    }
+}
+
+impl AsyncRead for &UnixStream {
+    /// A short read does not spend the edge, as it does with TCP. Here it does not mean that the socket was drained: the
+    /// kernel also ends a read behind bytes that came with a descriptor, and the next bytes would bring no edge.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.io.poll_io(Side::Read, cx, |mut io| io.read(buf))
+    }
+}
+
+stream_of_io!(UnixStream);

@@ -1,0 +1,68 @@
+//! A descriptor by its number.
+//!
+//! A process may be started with descriptors that nobody in it owns: who started it opened them, and says in words which
+//! number is what. Whoever takes such a one has no value to take it from, only an integer, and std rightly calls making an
+//! owner of that unsafe: somebody may own it already, and would find it closed. So the number is not taken. It is
+//! duplicated, which is safe, and the duplicate is owned.
+
+#![allow(unsafe_code, reason = "no crate duplicates a descriptor of which there is only the number")]
+
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+/// The lowest number a duplicate may get: 0 to 2 are the standard streams, even where they are closed.
+const NUMBER_MIN: libc::c_int = 3;
+
+/// A descriptor of our own for what is open under `number`. It is closed when a child process is started; `number` itself
+/// stays as it is.
+///
+/// The caller makes sure that it is of a kind that is handed from process to process, and drops it at once if not: what else
+/// is open in this process has its owner here, who may count on being the only one.
+///
+/// # Errors
+/// `EBADF` when nothing is open under that number, `EMFILE` when there is none left for the duplicate.
+pub(crate) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: with `F_DUPFD_CLOEXEC` the call takes two integers and no pointer: it touches no memory of this process. It
+    // closes and changes no descriptor that is open, and answers a number that is not with `EBADF`.
+    let duplicate = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, NUMBER_MIN) };
+    if duplicate == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call above has opened `duplicate`, and nobody but this function has been told of it: it is open, and the
+    // owner that is made here is its only one.
+    Ok(unsafe { OwnedFd::from_raw_fd(duplicate) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NUMBER_MIN, duplicate};
+    use std::io::{Read, Write, pipe};
+    use std::os::fd::AsRawFd;
+
+    #[test]
+    fn duplicate_is_the_same_file_and_outlives_the_number() {
+        let (mut reading, writing) = pipe().unwrap();
+        let copy = duplicate(writing.as_raw_fd()).unwrap();
+        assert!(copy.as_raw_fd() >= NUMBER_MIN && copy.as_raw_fd() != writing.as_raw_fd());
+        drop(writing);
+        std::io::PipeWriter::from(copy).write_all(b"by the copy").unwrap();
+        let mut all = String::new();
+        reading.read_to_string(&mut all).unwrap();
+        assert_eq!(all, "by the copy", "and then the end: no other writer was left");
+    }
+
+    #[test]
+    fn dropped_duplicate_leaves_the_number_open() {
+        let (mut reading, mut writing) = pipe().unwrap();
+        drop(duplicate(writing.as_raw_fd()).unwrap());
+        writing.write_all(b"x").unwrap();
+        reading.read_exact(&mut [0]).unwrap();
+    }
+
+    #[test]
+    fn number_that_is_not_open_is_an_error() {
+        for number in [-1, i32::MAX] {
+            assert_eq!(duplicate(number).unwrap_err().raw_os_error(), Some(libc::EBADF));
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What mio, std and socket2 lack of the system, as safe functions.
+//!
+//! | file | what it gives |
+//! |---|---|
+//! | `fd.rs` | a descriptor by its number |
+
+pub(crate) mod fd;

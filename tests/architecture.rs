@@ -54,6 +54,7 @@ const RUNTIME: &[Room] = &[
     room("L1", "io/",           "poll-based reading and writing, and their named futures"),
     room("L1", "sync/",         "waiting between tasks"),
     room("L1", "future/",       "combinators written by hand"),
+    room("L1", "sys/",          "what mio, std and socket2 lack of the system, as safe functions"),
     room("L2", "task/",         "tasks, their state, the run queue, the mailbox"),
     room("L2", "timer/",        "the hierarchical wheel: deadlines in, wakers of the due out"),
     room("L2", "reactor/",      "mio, the sources, readiness into wakes"),
@@ -86,8 +87,11 @@ const HTTP: &[Room] = &[
     room("H1", "codec/",      "heads, framing and bodies from bytes and into bytes"),
     room("H2", "connection/", "one connection's state machine: bytes in, what they mean out, and back"),
     room("H3", "asgi/",       "scope, receive, send, and what they share with their connection"),
+    room("H4", "access_log.rs", "a line for each request that was answered"),
+    room("H4", "files/",      "a folder as an application: types, conditions, ranges, pages that list"),
     room("H4", "router/",     "path tree, methods, handlers; itself an application"),
     room("H4", "server/",     "sockets, pools, one task per connection, the graceful stop"),
+    room("H4", "testing/",    "a network in memory and a client on it, so that applications are tested without sockets"),
 ];
 
 #[rustfmt::skip]
@@ -106,6 +110,7 @@ const ROOT: &[Room] = &[
 #[rustfmt::skip]
 const UNSAFE_ROOMS: &[(&str, &str)] = &[
     ("runtime/src/task/cell.rs", "the one-allocation task: future and output share their place"),
+    ("runtime/src/sys/fd.rs",    "a descriptor by its number: who started the process gives nothing else"),
 ];
 
 #[rustfmt::skip]

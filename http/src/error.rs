@@ -1,10 +1,14 @@
 //! What can be wrong with a message, and the status that says so.
 
-use std::fmt;
-
 use crate::message::StatusCode;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
 
 /// Why a request was refused, or why a response could not be written.
+///
+/// What else may fail in an application becomes one with [`Error::application`], or with `?` where it is an
+/// [`io::Error`].
 ///
 /// # Examples
 ///
@@ -19,10 +23,21 @@ use crate::message::StatusCode;
 /// assert_eq!(error.status(), Some(StatusCode::BAD_REQUEST));
 /// assert!(!error.is_limit());
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Error {
     kind: Kind,
+    /// What an application said.
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
+
+/// Errors of one kind are equal; what an application said is not looked at.
+impl PartialEq for Error {
+    fn eq(&self, other: &Error) -> bool {
+        self.kind == other.kind
+    }
+}
+
+impl Eq for Error {}
 
 /// One kind for each thing a person would fix differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +66,8 @@ pub(crate) enum Kind {
     CodingUnsupported,
     /// Both Content-Length and Transfer-Encoding.
     TwoLengths,
-    /// A body announced for CONNECT.
-    ConnectBody,
+    /// A body announced for CONNECT or TRACE.
+    UnwantedBody,
     /// An Expect other than 100-continue.
     Expectation,
     /// More than `request_line_bytes_max`.
@@ -81,10 +96,30 @@ pub(crate) enum Kind {
     ResponseValue,
     /// A response field that is the server's to write.
     ResponseReserved,
-    /// A response begun twice, continued before it was begun or after its end, or with a status that is none.
-    ResponseOrder,
+    /// A status that is none, or an interim one where the final one is due.
+    ResponseStatus,
+    /// A response that is begun twice.
+    ResponseBegun,
+    /// A part of a response before its head.
+    ResponseNotBegun,
+    /// A part of a response after its end.
+    ResponseEnded,
     /// A response body that is longer or shorter than its head said.
     ResponseLength,
+    /// Trailers that were not announced, or a body where they are due.
+    ResponseTrailers,
+    /// A field that may not be a trailer.
+    TrailerReserved,
+    /// A switch of protocols that the client has not asked for.
+    NoUpgrade,
+    /// A lifespan's answer out of its order.
+    LifespanOrder,
+    /// The head took longer than `Timeouts::head`.
+    HeadTimeout,
+    /// No more of the body came for `Timeouts::body`.
+    BodyTimeout,
+    /// What an application says for itself.
+    Application,
     /// The client has gone.
     Gone,
 }
@@ -92,11 +127,24 @@ pub(crate) enum Kind {
 impl Error {
     #[cold]
     pub(crate) const fn new(kind: Kind) -> Error {
-        Error { kind }
+        Error { kind, source: None }
+    }
+
+    /// A failure of the application, for a reason of its own: 500, if no response was begun.
+    ///
+    /// ```
+    /// use evloop_http::error::Error;
+    ///
+    /// let error = Error::application("the oven is cold");
+    /// assert_eq!(error.to_string(), "the application failed: the oven is cold");
+    /// ```
+    #[cold]
+    pub fn application(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error { kind: Kind::Application, source: Some(Arc::from(source.into())) }
     }
 
     #[cfg(test)]
-    pub(crate) const fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> Kind {
         self.kind
     }
 
@@ -113,13 +161,14 @@ impl Error {
             | Kind::ContentLength
             | Kind::TransferEncoding
             | Kind::TwoLengths
-            | Kind::ConnectBody
+            | Kind::UnwantedBody
             | Kind::ChunkSize
             | Kind::ChunkExtension
             | Kind::ChunkExtensionTooLong
             | Kind::ChunkEnd
             | Kind::Trailer => StatusCode::BAD_REQUEST,
             Kind::BodyTooLong => StatusCode::CONTENT_TOO_LARGE,
+            Kind::HeadTimeout | Kind::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Kind::RequestLineTooLong => StatusCode::URI_TOO_LONG,
             Kind::Expectation => StatusCode::EXPECTATION_FAILED,
             Kind::HeadTooLong | Kind::TooManyFields | Kind::TrailerTooLong => {
@@ -130,8 +179,16 @@ impl Error {
             Kind::ResponseName
             | Kind::ResponseValue
             | Kind::ResponseReserved
-            | Kind::ResponseOrder
+            | Kind::ResponseStatus
+            | Kind::ResponseBegun
+            | Kind::ResponseNotBegun
+            | Kind::ResponseEnded
             | Kind::ResponseLength
+            | Kind::ResponseTrailers
+            | Kind::TrailerReserved
+            | Kind::NoUpgrade
+            | Kind::LifespanOrder
+            | Kind::Application
             | Kind::Gone => return None,
         })
     }
@@ -152,6 +209,27 @@ impl Error {
     /// Whether the application asked for a response field that cannot be written.
     pub const fn is_response_field(&self) -> bool {
         matches!(self.kind, Kind::ResponseName | Kind::ResponseValue | Kind::ResponseReserved)
+    }
+
+    /// Whether the client was too slow.
+    pub const fn is_timeout(&self) -> bool {
+        matches!(self.kind, Kind::HeadTimeout | Kind::BodyTimeout)
+    }
+
+    /// Whether the application broke a rule of its interface: [`Display`](fmt::Display) names the rule.
+    pub const fn is_violation(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::ResponseStatus
+                | Kind::ResponseBegun
+                | Kind::ResponseNotBegun
+                | Kind::ResponseEnded
+                | Kind::ResponseLength
+                | Kind::ResponseTrailers
+                | Kind::TrailerReserved
+                | Kind::NoUpgrade
+                | Kind::LifespanOrder
+        )
     }
 
     /// Whether the client has gone, so that there is nobody to receive from or to send to.
@@ -175,7 +253,7 @@ impl fmt::Display for Error {
             Kind::TransferEncoding => "transfer-encoding other than one final chunked",
             Kind::CodingUnsupported => "transfer coding not supported",
             Kind::TwoLengths => "both content-length and transfer-encoding",
-            Kind::ConnectBody => "body announced for connect",
+            Kind::UnwantedBody => "body announced for connect or trace",
             Kind::Expectation => "expectation other than 100-continue",
             Kind::RequestLineTooLong => "request line too long",
             Kind::HeadTooLong => "head too long",
@@ -190,11 +268,37 @@ impl fmt::Display for Error {
             Kind::ResponseName => "response field name is not a token",
             Kind::ResponseValue => "control character in a response field value",
             Kind::ResponseReserved => "response field belongs to the server",
-            Kind::ResponseOrder => "part of a response out of its order",
-            Kind::ResponseLength => "response body is not as long as its head says",
+            Kind::ResponseStatus => "http.response.start: the status is a number from 200 to 999",
+            Kind::ResponseBegun => "http.response.start: a response is begun once",
+            Kind::ResponseNotBegun => "http.response.body: http.response.start comes before it",
+            Kind::ResponseEnded => "http.response.body: nothing follows the part without more_body",
+            Kind::ResponseLength => "http.response.body: the body is as long as the head says",
+            Kind::ResponseTrailers => {
+                "http.response.trailers: they are announced at the start and follow the whole body"
+            }
+            Kind::TrailerReserved => "http.response.trailers: a field that frames, routes or describes is no trailer",
+            Kind::NoUpgrade => "switching protocols: the client asks for it, in http/1.1 and without a body",
+            Kind::LifespanOrder => "lifespan: startup and shutdown are answered once each, in this order",
+            Kind::HeadTimeout => "the head took too long",
+            Kind::BodyTimeout => "the body took too long",
+            Kind::Application => "the application failed",
             Kind::Gone => "the client has gone",
-        })
+        })?;
+        match &self.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().and_then(|source| source.source())
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Error {
+        Error::application(error)
+    }
+}

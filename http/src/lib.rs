@@ -14,10 +14,14 @@ pub mod connection;
 // H3, what an application sees
 pub mod asgi;
 
-// H4, applications made of handlers, and who serves them
+// H4, applications made of handlers, who serves them, and who tests them
+pub mod access_log;
+pub mod files;
 pub mod router;
 pub mod server;
+pub mod testing;
 
+pub use files::Files;
 pub use limits::Limits;
 pub use message::{Method, StatusCode};
 pub use router::{IntoResponse, Request, Response, Router};

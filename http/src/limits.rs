@@ -1,5 +1,7 @@
 //! Every limit of the HTTP layer: its name, its default, and the attack it stops.
 
+use std::time::Duration;
+
 /// What one client may ask of the server before it is refused.
 ///
 /// Each limit holds at its value: so many bytes are taken, one more is refused. A limit stands between a client and
@@ -58,6 +60,12 @@ pub struct Limits {
     /// in memory. The default of 32 keeps a write call well filled; past it, the next request waits for the write.
     /// Zero counts as one.
     pub pipelined_max: usize,
+
+    /// Requests on one connection; the answer to the last of them says that it closes. `None`: any number.
+    ///
+    /// Stops nothing by itself; it spreads clients anew over several servers behind one address. There is none by
+    /// default: a connection costs more to make than to keep.
+    pub requests_per_connection_max: Option<u64>,
 }
 
 impl Limits {
@@ -75,6 +83,54 @@ impl Default for Limits {
             chunk_extension_bytes_max: 256,
             trailer_bytes_max: 8 * 1024,
             pipelined_max: 32,
+            requests_per_connection_max: None,
         }
+    }
+}
+
+/// How long a client may take; `None`: for ever.
+///
+/// Each stops the same attack at another place: a client that holds a connection and does nothing with it costs itself
+/// nothing, and there are thousands of it. What the application itself takes for its answer is its own affair.
+///
+/// # Examples
+///
+/// ```
+/// use evloop_http::limits::Timeouts;
+/// use std::time::Duration;
+///
+/// let timeouts = Timeouts { keep_alive: Some(Duration::from_secs(60)), ..Timeouts::default() };
+/// assert_eq!(timeouts.head, Some(Duration::from_secs(10)));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a whole request head, from its first byte; on a new connection, from the beginning. Past it: 408, and nothing
+    /// where no byte has come.
+    ///
+    /// The default of 10 seconds is enough for a head of 64 KiB over a modem. It is not renewed by what comes, for an
+    /// attacker sends a byte now and then.
+    pub head: Option<Duration>,
+
+    /// For a request's body to make any progress, while the application waits for it. Past it: 408, if the application
+    /// has not answered.
+    ///
+    /// The default of 20 seconds bridges a change of networks.
+    pub body: Option<Duration>,
+
+    /// For the client to take any part of an answer. Past it, the connection is reset.
+    ///
+    /// The default of 20 seconds is that of `body`: what is true of one direction is true of the other.
+    pub write: Option<Duration>,
+
+    /// For the next request to begin. Past it, the connection is closed without a word.
+    ///
+    /// The default of 5 seconds is uvicorn's: a page's further requests come at once or not at all.
+    pub keep_alive: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        Timeouts { head: seconds(10), body: seconds(20), write: seconds(20), keep_alive: seconds(5) }
     }
 }

@@ -1,5 +1,6 @@
 //! What can be served.
 
+use super::lifespan::{Lifespan, LifespanFuture};
 use super::{Receive, Scope, Send};
 use crate::error::Error;
 
@@ -34,6 +35,13 @@ pub trait App: 'static {
 
     /// Begins to answer a request.
     fn call(&self, scope: Scope, receive: Receive, send: Send) -> Self::Future;
+
+    /// Runs beside the requests, from before the first to after the last; see [`Lifespan`]. One that ends at once, as this
+    /// does unless it is written anew, has nothing to do then. An application around another one passes this on.
+    fn lifespan(&self, lifespan: Lifespan) -> LifespanFuture {
+        drop(lifespan);
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 impl<A, F> App for A

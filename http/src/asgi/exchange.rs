@@ -7,14 +7,22 @@
 //!
 //! An exchange is used again for the next request, of any connection, unless the application has kept a part of it.
 
+use super::event::FieldList;
+use super::filter::Filter;
+use super::scope::Address;
+use super::send::Begun;
+use super::state::State;
 use crate::codec::date::Date;
-use crate::connection::Connection;
+use crate::codec::encode::{FieldLine, ResponseHead};
+use crate::connection::{Connection, Next};
 use crate::error::{Error, Kind};
 use crate::limits::Limits;
 use crate::message::{RequestHead, StatusCode};
 use bytes::{Bytes, BytesMut};
 use std::cell::{RefCell, RefMut};
+use std::fmt;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 /// Bytes of a request's body that are held for the application at most: what one read can bring.
@@ -26,21 +34,47 @@ pub(crate) const OUT_BYTES_MAX: usize = 64 * 1024;
 /// What memory an exchange takes along to the next request at most.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
 
+/// When a client that was turned away shall come again.
+const RETRY_AFTER: FieldLine = FieldLine::new("retry-after: 1\r\n");
+
 /// One request and its response.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    /// Changed only while nobody shares the exchange.
+    /// Changed only while nobody shares the exchange; so are the ends.
     pub(crate) head: RequestHead,
-    pub(crate) client: Option<SocketAddr>,
+    pub(crate) endpoints: Endpoints,
+    pub(super) surroundings: Rc<Surroundings>,
     inner: RefCell<Inner>,
 }
 
-#[derive(Debug)]
-struct Inner {
-    connection: Connection,
-    date: Date,
+/// The addresses of a connection's ends.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Endpoints {
+    pub(crate) client: Option<SocketAddr>,
+    /// `None` when it is the same for all connections: then it is in the surroundings.
+    pub(crate) server: Option<SocketAddr>,
+}
+
+/// What is the same for all requests of a server.
+#[derive(Debug, Default)]
+pub(crate) struct Surroundings {
+    pub(crate) server: Option<Address>,
+    pub(crate) state: State,
+}
+
+pub(super) struct Inner {
+    pub(super) connection: Connection,
+    pub(super) date: Date,
     /// Response bytes that have not been written to the socket.
-    out: BytesMut,
+    pub(super) out: BytesMut,
+    /// What changes the response on its way out.
+    pub(super) filter: Option<Box<dyn Filter>>,
+    /// The head of a response whose first piece has not come: only with it is known how its body is framed.
+    pub(super) begun: Option<Box<Begun>>,
+    /// Trailers so far, of a response that announced some.
+    pub(super) trailers: Option<FieldList>,
+    /// The application goes on when its client has gone.
+    finishes_alone: bool,
     /// Body bytes that the application has not taken.
     body: BytesMut,
     /// The application has asked for more of the body than was here.
@@ -55,12 +89,27 @@ struct Inner {
     connection_waits: bool,
 }
 
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner")
+            .field("connection", &self.connection)
+            .field("out", &self.out.len())
+            .field("body", &self.body.len())
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Exchange {
-    pub(crate) fn new() -> Exchange {
+    pub(crate) fn new(surroundings: Rc<Surroundings>) -> Exchange {
         let inner = Inner {
             connection: Connection::default(),
             date: Date::at(0),
             out: BytesMut::new(),
+            filter: None,
+            begun: None,
+            trailers: None,
+            finishes_alone: false,
             body: BytesMut::new(),
             wants_body: false,
             failed: None,
@@ -69,7 +118,8 @@ impl Exchange {
             connection_task: None,
             connection_waits: false,
         };
-        Exchange { head: RequestHead::default(), client: None, inner: RefCell::new(inner) }
+        let (head, endpoints) = (RequestHead::default(), Endpoints::default());
+        Exchange { head, endpoints, surroundings, inner: RefCell::new(inner) }
     }
 
     // The connection's side.
@@ -92,7 +142,7 @@ impl Exchange {
             let decoded = match inner.connection.receive_body(rest) {
                 Ok(decoded) => decoded,
                 Err(error) => {
-                    inner.failed = Some(error);
+                    inner.failed = Some(error.clone());
                     wake_receiver(inner);
                     return Err(error);
                 }
@@ -108,14 +158,23 @@ impl Exchange {
         Ok(used)
     }
 
-    /// The client will send no more: a body that is under way stays cut.
+    /// The client will send no more: a body that is under way stays cut, and a tunnel has no way in any more.
     pub(crate) fn end_input(&self) {
         let mut inner = self.inner.borrow_mut();
+        inner.connection.end_tunnel();
         if inner.connection.is_receiving() {
             inner.failed.get_or_insert(Error::new(Kind::Gone));
             inner.connection.close_after_response();
-            wake_receiver(inner);
         }
+        wake_receiver(inner);
+    }
+
+    /// The body takes too long: no more of it is waited for, and the application is told.
+    pub(crate) fn time_out_body(&self) {
+        let mut inner = self.inner.borrow_mut();
+        inner.failed = Some(Error::new(Kind::BodyTimeout));
+        inner.connection.close_after_response();
+        wake_receiver(inner);
     }
 
     /// Looks at the protocol's state and the bytes to be written.
@@ -144,6 +203,19 @@ impl Exchange {
         self.inner.borrow().out.len() >= OUT_BYTES_MAX
     }
 
+    /// Whether anything is to be written.
+    #[inline]
+    pub(crate) fn has_output(&self) -> bool {
+        !self.inner.borrow().out.is_empty()
+    }
+
+    /// Whether the application waits for more of a request's body than is here; what comes through a tunnel is none.
+    #[inline]
+    pub(crate) fn wants_body_of_request(&self) -> bool {
+        let inner = self.inner.borrow();
+        inner.wants_body && !inner.connection.is_tunnel()
+    }
+
     /// Whether the application waits for more of the body than is here.
     #[inline]
     pub(crate) fn wants_body(&self) -> bool {
@@ -154,6 +226,20 @@ impl Exchange {
     pub(crate) fn refuse(&self, status: StatusCode) {
         let inner = &mut *self.inner.borrow_mut();
         inner.connection.refuse(&mut inner.out, status, &inner.date);
+    }
+
+    /// Answers in the place of an application that has too much to do, and tells what follows.
+    pub(crate) fn turn_away(&self) -> Next {
+        let inner = &mut *self.inner.borrow_mut();
+        let Inner { connection, out, date, .. } = inner;
+        let (status, text) = (StatusCode::SERVICE_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE.reason());
+        let written = connection.respond(out, status, date, text.as_bytes(), |head| {
+            head.line(FieldLine::TEXT_PLAIN);
+            head.line(RETRY_AFTER);
+            Ok(())
+        });
+        debug_assert!(written.is_ok(), "a response is due, and its fields are known");
+        connection.next_step().unwrap_or(Next::Close)
     }
 
     /// Bytes have been written: whoever waited for room may go on. Tells whether anybody did.
@@ -172,6 +258,10 @@ impl Exchange {
         inner.sender = None;
         inner.connection_task = None;
         inner.connection_waits = false;
+        inner.filter = None;
+        inner.begun = None;
+        inner.trailers = None;
+        inner.finishes_alone = false;
         if !inner.body.is_empty() {
             inner.body.clear();
         }
@@ -194,12 +284,13 @@ impl Exchange {
 
     /// A fresh exchange goes on with what is still to be written, where the application keeps this one.
     pub(crate) fn move_on(&self) -> Exchange {
-        let mut fresh = Exchange::new();
+        let mut fresh = Exchange::new(Rc::clone(&self.surroundings));
         let mut inner = self.inner.borrow_mut();
         std::mem::swap(&mut fresh.inner.get_mut().out, &mut inner.out);
         std::mem::swap(&mut fresh.inner.get_mut().connection, &mut inner.connection);
         inner.failed = Some(Error::new(Kind::Gone));
-        fresh.client = self.client;
+        fresh.endpoints = self.endpoints;
+        wake_receiver(inner); // it may wait to be told of the end
         fresh
     }
 
@@ -214,6 +305,11 @@ impl Exchange {
         }
     }
 
+    /// Whether the application goes on when its client has gone.
+    pub(crate) fn finishes_alone(&self) -> bool {
+        self.inner.borrow().finishes_alone
+    }
+
     // The application's side.
 
     /// The next piece of the body; `None` at its end.
@@ -224,8 +320,8 @@ impl Exchange {
             inner.wants_body = false;
             return Poll::Ready(Ok(Some(inner.body.split().freeze())));
         }
-        if let Some(error) = inner.failed {
-            return Poll::Ready(Err(error));
+        if let Some(error) = &inner.failed {
+            return Poll::Ready(Err(error.clone()));
         }
         if !inner.connection.is_receiving() {
             return Poll::Ready(Ok(None));
@@ -237,11 +333,28 @@ impl Exchange {
         Poll::Pending
     }
 
+    /// Ready when the client has gone, or the response is over.
+    pub(super) fn poll_disconnect(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut borrowed = self.inner.borrow_mut();
+        let inner = &mut *borrowed;
+        if inner.failed.is_some() || !(inner.connection.is_due() || inner.connection.is_responding()) {
+            return Poll::Ready(());
+        }
+        park(&mut inner.receiver, cx);
+        wake_connection(borrowed);
+        Poll::Pending
+    }
+
+    /// The application goes on when its client has gone, or no longer.
+    pub(super) fn finish_alone(&self, alone: bool) {
+        self.inner.borrow_mut().finishes_alone = alone;
+    }
+
     /// Ready when there is room for a piece of the response.
     pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let inner = &mut *self.inner.borrow_mut();
-        if inner.failed.is_some_and(|error| error.is_gone()) {
-            return Poll::Ready(Err(Error::new(Kind::Gone)));
+        if let Some(error) = inner.failed.as_ref().filter(|error| error.is_gone()) {
+            return Poll::Ready(Err(error.clone()));
         }
         if inner.out.len() < OUT_BYTES_MAX {
             return Poll::Ready(Ok(()));
@@ -250,17 +363,82 @@ impl Exchange {
         Poll::Pending
     }
 
-    /// Writes a part of the response.
+    /// Changes what the application's side may change.
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut Inner) -> R) -> R {
+        change(&mut self.inner.borrow_mut())
+    }
+
+    /// Writes a whole response.
     #[inline]
-    pub(super) fn write<R>(
+    pub(super) fn respond(
         &self,
-        write: impl FnOnce(&mut Connection, &mut BytesMut, &Date) -> Result<R, Error>,
-    ) -> Result<R, Error> {
+        status: StatusCode,
+        body: &[u8],
+        fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.write(|inner| match inner.filter {
+            None => inner.connection.respond(&mut inner.out, status, &inner.date, body, fields),
+            Some(_) => inner.respond_filtered(status, body, fields),
+        })
+    }
+
+    /// Writes the head of a response.
+    pub(super) fn start(
+        &self,
+        status: StatusCode,
+        length: Option<u64>,
+        fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.write(|inner| match inner.filter {
+            None => inner.connection.start(&mut inner.out, status, &inner.date, length, fields),
+            Some(_) => inner.start_filtered(status, length, fields),
+        })
+    }
+
+    /// Writes a piece of a response's body, room or not.
+    pub(super) fn push(&self, piece: &[u8]) -> Result<(), Error> {
+        self.write(|inner| match inner.filter {
+            None => inner.connection.body(&mut inner.out, piece),
+            Some(_) => inner.body_filtered(piece, false),
+        })
+    }
+
+    /// Ends a response, with trailers if it has some.
+    pub(super) fn end(&self, trailers: &[(String, Vec<u8>)]) -> Result<(), Error> {
+        let trailers = if self.accepts_trailers() { trailers } else { &[] };
+        self.write(|inner| {
+            if inner.filter.is_some() {
+                inner.body_filtered(&[], true)?;
+            }
+            let trailers = trailers.iter().map(|(name, value)| (&**name, &**value));
+            inner.connection.end_with(&mut inner.out, trailers)
+        })
+    }
+
+    /// Writes a part of the response. What fails when the client has gone, fails for that reason.
+    #[inline]
+    pub(super) fn write(&self, write: impl FnOnce(&mut Inner) -> Result<(), Error>) -> Result<(), Error> {
         let mut borrowed = self.inner.borrow_mut();
-        let inner = &mut *borrowed;
-        let written = write(&mut inner.connection, &mut inner.out, &inner.date);
+        let mut written = write(&mut borrowed);
+        if written.is_err()
+            && let Some(gone) = borrowed.failed.as_ref().filter(|error| error.is_gone())
+        {
+            written = Err(gone.clone());
+        }
         wake_connection(borrowed);
         written
+    }
+
+    /// Whether the client has said that it takes trailers (RFC 9110 section 6.5.1).
+    pub(super) fn accepts_trailers(&self) -> bool {
+        let options = self.head.headers().get_all("te").flat_map(|value| value.split(|&byte| byte == b','));
+        options.map(<[u8]>::trim_ascii).any(|option| option.eq_ignore_ascii_case(b"trailers"))
+    }
+
+    /// The status of the response, if its head was written, and how many bytes of its body have been.
+    pub(crate) fn sent(&self) -> Option<(StatusCode, u64)> {
+        let inner = self.inner.borrow();
+        (!inner.connection.is_due()).then(|| inner.connection.sent())
     }
 
     /// How large the body is that is still to come, if that is known.

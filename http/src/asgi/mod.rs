@@ -18,14 +18,23 @@
 //! The three hold the request together, and may outlive the call: a scope can be kept as long as its head is needed.
 
 mod app;
+mod event;
 mod exchange;
+mod filter;
+mod lifespan;
 mod receive;
 mod scope;
 mod send;
+mod state;
 
 pub use app::{App, Result};
+pub use event::{FieldList, Inbound, Outbound};
+pub use filter::Filter;
+pub use lifespan::{Lifespan, LifespanEvent, LifespanFuture, WithLifespan, with_lifespan};
 pub use receive::{Piece, Receive};
-pub use scope::Scope;
+pub use scope::{Address, Extensions, Scope, Versions};
 pub use send::{Fields, NO_FIELDS, Send, SendPiece};
+pub use state::State;
 
-pub(crate) use exchange::Exchange;
+pub(crate) use exchange::{Endpoints, Exchange, Surroundings};
+pub(crate) use lifespan::Talk;

@@ -1,45 +1,202 @@
 //! What is asked.
 
 use super::exchange::Exchange;
-use crate::message::{Headers, Method, RequestHead, Version};
+use super::state::State;
+use crate::message::{Headers, Method, RequestHead, StatusCode, Version};
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::rc::Rc;
 
-/// The head of a request and where it came from.
+/// The head of a request and where it came from: ASGI's connection scope of type `http`.
+///
+/// Each of its keys is a method here, with the same name: `type`, `asgi`, `http_version`, `method`, `scheme`, `path`,
+/// `raw_path`, `query_string`, `root_path`, `headers`, `client`, `server`, `state` and `extensions`. What else there is to
+/// know has a method too.
 ///
 /// It may be kept after the response is over; the memory of its head is then not used again but freed with it.
+///
+/// # Examples
+/// ```
+/// use evloop_http::asgi::{Receive, Result, Scope, Send};
+///
+/// async fn application(scope: Scope, _receive: Receive, mut send: Send) -> Result {
+///     let text = format!("{} asks for {}", scope.header("user-agent").unwrap_or("somebody"), scope.path());
+///     send.response_start(200, [("content-type", "text/plain; charset=utf-8")]).await?;
+///     send.response_body(text).await
+/// }
+/// # let _ = application;
+/// ```
 #[derive(Debug, Clone)]
 pub struct Scope {
     exchange: Rc<Exchange>,
+    /// Bytes of the raw path at which the application is mounted.
+    root_bytes: usize,
+}
+
+/// The versions that [`Scope::asgi`] tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Versions {
+    /// The version of ASGI.
+    pub version: &'static str,
+    /// The version of its HTTP specification.
+    pub spec_version: &'static str,
+}
+
+/// What this client and server can do beyond plain requests and responses; see [`Scope::extensions`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extensions {
+    /// `http.response.trailers`: the client has said that it takes trailers, and it speaks HTTP/1.1.
+    pub trailers: bool,
+    /// `http.response.early_hint`: the client speaks HTTP/1.1, and so takes interim responses.
+    pub early_hint: bool,
+}
+
+/// An end of a connection, as [`Scope::server`] tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// An address and a port.
+    Inet(SocketAddr),
+    /// The path of a Unix domain socket.
+    Unix(Rc<Path>),
 }
 
 impl Scope {
     pub(crate) fn new(exchange: Rc<Exchange>) -> Scope {
-        Scope { exchange }
+        Scope { exchange, root_bytes: 0 }
     }
 
-    /// The whole head.
+    /// The same request for an application that is mounted below a path: so many bytes more of the raw path belong to
+    /// its [`root_path`](Scope::root_path).
+    ///
+    /// # Panics
+    /// When the raw path is not so long.
     #[must_use]
-    pub fn head(&self) -> &RequestHead {
-        &self.exchange.head
+    pub fn mounted(mut self, bytes: usize) -> Scope {
+        self.root_bytes += bytes;
+        assert!(self.root_bytes <= self.raw_path().len(), "an application is mounted at a part of the path");
+        self
     }
 
-    /// The method.
+    /// `http`. (A lifespan is no scope here, but [has a type of its own](super::Lifespan).)
+    #[must_use]
+    pub fn r#type(&self) -> &'static str {
+        "http"
+    }
+
+    /// The versions of ASGI that this interface follows.
+    #[must_use]
+    pub fn asgi(&self) -> Versions {
+        Versions { version: "3.0", spec_version: "2.5" }
+    }
+
+    /// The version that the client speaks, as `1.0` or `1.1`.
+    #[must_use]
+    pub fn http_version(&self) -> &'static str {
+        match self.version() {
+            Version::Http10 => "1.0",
+            Version::Http11 => "1.1",
+        }
+    }
+
+    /// The method, as a number to match on.
+    #[inline]
     #[must_use]
     pub fn method(&self) -> Method {
         self.head().method()
     }
 
-    /// The path, as the client wrote it.
+    /// `http`: this server speaks no TLS. Whether a proxy in front of it does, is in the fields that it adds.
     #[must_use]
-    pub fn path(&self) -> &str {
+    pub fn scheme(&self) -> &'static str {
+        "http"
+    }
+
+    /// The whole path, decoded: percent-encoded bytes are bytes, and what is not UTF-8 is replaced.
+    ///
+    /// Decoding may bring a `/` that separated nothing: to split a path, split the [raw one](Scope::raw_path).
+    #[must_use]
+    pub fn path(&self) -> Cow<'_, str> {
+        decoded(self.raw_path())
+    }
+
+    /// The whole path, as the client wrote it.
+    #[must_use]
+    pub fn raw_path(&self) -> &str {
         self.head().path()
     }
 
-    /// What follows the `?`, as the client wrote it; `None` when there is none.
+    /// What follows the first `?`, as the client wrote it; empty when nothing does.
     #[must_use]
-    pub fn query(&self) -> Option<&str> {
-        self.head().query()
+    pub fn query_string(&self) -> &str {
+        self.head().query().unwrap_or_default()
+    }
+
+    /// The part of the path at which the application is mounted, decoded; empty when it is not.
+    #[must_use]
+    pub fn root_path(&self) -> Cow<'_, str> {
+        decoded(&self.raw_path()[..self.root_bytes])
+    }
+
+    /// The part of the path below [`root_path`](Scope::root_path), as the client wrote it: what a router looks at.
+    #[inline]
+    #[must_use]
+    pub fn route_path(&self) -> &str {
+        &self.raw_path()[self.root_bytes..]
+    }
+
+    /// The same as bytes, for those who only compare: making them text looks at each once more.
+    #[inline]
+    pub(crate) fn route_path_bytes(&self) -> &[u8] {
+        &self.head().path_bytes()[self.root_bytes..]
+    }
+
+    /// The fields, in order, their names in small letters.
+    #[must_use]
+    pub fn headers(&self) -> Headers<'_> {
+        self.head().headers()
+    }
+
+    /// The value of a field, if it is there and text; the first, if there are several.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers().get_str(name)
+    }
+
+    /// The client's address, if it has one.
+    #[must_use]
+    pub fn client(&self) -> Option<SocketAddr> {
+        self.exchange.endpoints.client
+    }
+
+    /// The address at which the client found the server, if it has one.
+    #[must_use]
+    pub fn server(&self) -> Option<Address> {
+        match self.exchange.endpoints.server {
+            Some(address) => Some(Address::Inet(address)),
+            None => self.exchange.surroundings.server.clone(),
+        }
+    }
+
+    /// What the application has kept for its requests while it started up.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.exchange.surroundings.state
+    }
+
+    /// What can be sent beyond a plain response.
+    #[must_use]
+    pub fn extensions(&self) -> Extensions {
+        let early_hint = self.version() == Version::Http11;
+        Extensions { trailers: early_hint && self.exchange.accepts_trailers(), early_hint }
+    }
+
+    /// The whole head.
+    #[inline]
+    #[must_use]
+    pub fn head(&self) -> &RequestHead {
+        &self.exchange.head
     }
 
     /// The version that the client speaks.
@@ -48,15 +205,14 @@ impl Scope {
         self.head().version()
     }
 
-    /// The fields, in order.
+    /// The status of the response, if its head has been written, and how many bytes of its body have: for those who
+    /// watch over an application.
     #[must_use]
-    pub fn headers(&self) -> Headers<'_> {
-        self.head().headers()
+    pub fn sent(&self) -> Option<(StatusCode, u64)> {
+        self.exchange.sent()
     }
+}
 
-    /// The client's address, if it has one.
-    #[must_use]
-    pub fn client(&self) -> Option<SocketAddr> {
-        self.exchange.client
-    }
+fn decoded(path: &str) -> Cow<'_, str> {
+    percent_decode_str(path).decode_utf8_lossy()
 }

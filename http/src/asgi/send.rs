@@ -1,6 +1,9 @@
 //! The response, as the application gives it.
 
+use super::app::Result;
+use super::event::{FieldList, Outbound};
 use super::exchange::Exchange;
+use super::filter::Filter;
 use crate::codec::encode::ResponseHead;
 use crate::error::{Error, Kind};
 use crate::message::StatusCode;
@@ -11,17 +14,18 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 /// Takes the response: at once, or head first and then its body in pieces.
-#[derive(Debug)]
+///
+/// Clones are for the same response; what one has begun, the other can go on with.
+#[derive(Debug, Clone)]
 pub struct Send {
     exchange: Rc<Exchange>,
-    /// Head fields of a response whose first piece has not come: only with it is known how its body is framed.
-    begun: Option<Box<Begun>>,
 }
 
+/// The head of a response whose first piece has not come.
 #[derive(Debug)]
-struct Begun {
+pub(super) struct Begun {
     status: StatusCode,
-    fields: Vec<(String, Vec<u8>)>,
+    fields: FieldList,
 }
 
 /// What can be given as the fields of a response head.
@@ -30,7 +34,7 @@ pub trait Fields {
     ///
     /// # Errors
     /// When a name or a value cannot be written, or when the field is the server's to write.
-    fn write_to(self, head: &mut ResponseHead<'_>) -> Result<(), Error>;
+    fn write_to(self, head: &mut ResponseHead<'_>) -> Result;
 }
 
 /// No fields at all.
@@ -42,14 +46,14 @@ where
     N: AsRef<str>,
     V: AsRef<[u8]>,
 {
-    fn write_to(self, head: &mut ResponseHead<'_>) -> Result<(), Error> {
+    fn write_to(self, head: &mut ResponseHead<'_>) -> Result {
         self.into_iter().try_for_each(|(name, value)| head.header(name.as_ref(), value.as_ref()))
     }
 }
 
 impl Send {
     pub(crate) fn new(exchange: Rc<Exchange>) -> Send {
-        Send { exchange, begun: None }
+        Send { exchange }
     }
 
     /// Begins a response. Nothing is sent before the first piece of its body, which decides how the body is framed: by its
@@ -59,11 +63,7 @@ impl Send {
     ///
     /// # Errors
     /// When the status is none, or a response was begun already.
-    pub fn response_start<N, V>(
-        &mut self,
-        status: u16,
-        fields: impl IntoIterator<Item = (N, V)>,
-    ) -> Ready<Result<(), Error>>
+    pub fn response_start<N, V>(&mut self, status: u16, fields: impl IntoIterator<Item = (N, V)>) -> Ready<Result>
     where
         N: Into<String>,
         V: Into<Vec<u8>>,
@@ -72,13 +72,19 @@ impl Send {
         ready_future(self.begin(status, fields))
     }
 
-    fn begin(&mut self, status: u16, fields: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
-        let status = StatusCode::from_u16(status).ok_or(Error::new(Kind::ResponseOrder))?;
-        if self.begun.is_some() || !self.exchange.with(|connection, _| connection.is_due()) {
-            return Err(Error::new(Kind::ResponseOrder));
-        }
-        self.begun = Some(Box::new(Begun { status, fields }));
-        Ok(())
+    fn begin(&mut self, status: u16, fields: FieldList) -> Result {
+        let status = StatusCode::from_u16(status).filter(|status| !status.is_informational());
+        let status = status.ok_or(Error::new(Kind::ResponseStatus))?;
+        self.exchange.write(|inner| {
+            if inner.begun.is_some() || inner.connection.is_responding() {
+                return Err(Error::new(Kind::ResponseBegun));
+            }
+            if !inner.connection.is_due() {
+                return Err(Error::new(Kind::ResponseEnded));
+            }
+            inner.begun = Some(Box::new(Begun { status, fields }));
+            Ok(())
+        })
     }
 
     /// Gives the last piece of the body, which may be the only one, when there is room for it.
@@ -108,9 +114,88 @@ impl Send {
     ///
     /// # Errors
     /// When no response was begun, or when the body is shorter than was said.
-    pub fn response_end(&mut self) -> Result<(), Error> {
+    pub fn response_end(&mut self) -> Result {
         self.flush_begun(None)?;
-        self.exchange.write(|connection, out, _| connection.end(out))
+        self.exchange.end(&[])
+    }
+
+    /// Ends a response with trailers: fields that follow its body. They are sent where the client
+    /// [takes them](super::Extensions::trailers) and the response is in chunks, and left out elsewhere.
+    ///
+    /// # Errors
+    /// As [`response_end`](Send::response_end), and when a field may not be a trailer (RFC 9110 section 6.5.1).
+    pub fn response_trailers<N, V>(&mut self, fields: impl IntoIterator<Item = (N, V)>) -> Result
+    where
+        N: Into<String>,
+        V: Into<Vec<u8>>,
+    {
+        let fields: FieldList = fields.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        self.flush_begun(None)?;
+        self.exchange.end(&fields)
+    }
+
+    /// Tells the client of what it will need, before there is a response: values of `Link` fields, as
+    /// `</style.css>; rel=preload; as=style` (RFC 8297). A client of HTTP/1.0 is told nothing.
+    ///
+    /// # Errors
+    /// When a response was begun, or a value cannot be written.
+    pub fn early_hint<V: AsRef<[u8]>>(&mut self, links: impl IntoIterator<Item = V>) -> Result {
+        self.exchange.write(|inner| {
+            inner.connection.interim(&mut inner.out, StatusCode::EARLY_HINTS, |head| {
+                links.into_iter().try_for_each(|link| head.header("link", link.as_ref()))
+            })
+        })
+    }
+
+    /// Goes on in another protocol, one that the client offers in `Upgrade`: answers 101, and from then on the pieces of
+    /// [`Receive`](super::Receive) are what the client sends, and those given here are sent to it as they are, until
+    /// [`response_end`](Send::response_end). A client's offer may also be ignored, and its request answered as any other.
+    ///
+    /// # Errors
+    /// When a response was begun, when the client offers nothing or sends a body, or when a field cannot be written.
+    pub fn switch_protocols(&mut self, protocol: &str, fields: impl Fields) -> Result {
+        self.exchange.write(|inner| {
+            inner.connection.switch_protocols(&mut inner.out, protocol, &inner.date, |head| fields.write_to(head))
+        })
+    }
+
+    /// Takes any event of the response, when there is room for it, as ASGI has it.
+    ///
+    /// # Errors
+    /// When the event is out of its order, or asks for what cannot be written: the error names the rule. When the client
+    /// has gone.
+    ///
+    /// # Cancel safety
+    /// The event is taken whole or not at all.
+    pub async fn event(&mut self, event: Outbound) -> Result {
+        match event {
+            Outbound::ResponseStart { status, headers, trailers } => {
+                self.begin(status, headers)?;
+                self.exchange.change(|inner| inner.trailers = trailers.then(Vec::new));
+                Ok(())
+            }
+            Outbound::ResponseBody { body, more_body } => {
+                let trailers_follow = self.exchange.change(|inner| inner.trailers.is_some());
+                SendPiece { send: self, piece: Some(body), last: !more_body && !trailers_follow }.await
+            }
+            Outbound::ResponseTrailers { headers, more_trailers } => {
+                let trailers = self.exchange.change(|inner| {
+                    let known = inner.trailers.as_mut()?;
+                    known.extend(headers);
+                    Some(if more_trailers { None } else { inner.trailers.take() })
+                });
+                match trailers.ok_or(Error::new(Kind::ResponseTrailers))? {
+                    Some(trailers) => self.response_trailers(trailers),
+                    None => Ok(()),
+                }
+            }
+            Outbound::EarlyHint { links } => self.early_hint(links),
+        }
+    }
+
+    /// Lets a filter change the response, which has not begun; one that was given before is let go.
+    pub fn set_filter(&mut self, filter: Box<dyn Filter>) {
+        self.exchange.change(|inner| inner.filter = Some(filter));
     }
 
     /// Gives a whole response at once, its head written straight into the connection's buffer.
@@ -118,7 +203,7 @@ impl Send {
     /// # Errors
     /// When a response was begun already, or a field cannot be written.
     #[inline]
-    pub fn respond(&mut self, status: StatusCode, body: &[u8], fields: impl Fields) -> Result<(), Error> {
+    pub fn respond(&mut self, status: StatusCode, body: &[u8], fields: impl Fields) -> Result {
         self.respond_with(status, body, |head| fields.write_to(head))
     }
 
@@ -127,16 +212,16 @@ impl Send {
         &mut self,
         status: StatusCode,
         body: &[u8],
-        fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        self.exchange.write(|connection, out, date| connection.respond(out, status, date, body, fields))
+        fields: impl FnOnce(&mut ResponseHead<'_>) -> Result,
+    ) -> Result {
+        self.exchange.respond(status, body, fields)
     }
 
     /// Begins a response whose body has this length, if it is known, and follows in pieces.
     ///
     /// # Errors
     /// When a response was begun already, or a field cannot be written.
-    pub fn start(&mut self, status: StatusCode, length: Option<u64>, fields: impl Fields) -> Result<(), Error> {
+    pub fn start(&mut self, status: StatusCode, length: Option<u64>, fields: impl Fields) -> Result {
         self.start_with(status, length, |head| fields.write_to(head))
     }
 
@@ -144,13 +229,13 @@ impl Send {
         &mut self,
         status: StatusCode,
         length: Option<u64>,
-        fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        self.exchange.write(|connection, out, date| connection.start(out, status, date, length, fields))
+        fields: impl FnOnce(&mut ResponseHead<'_>) -> Result,
+    ) -> Result {
+        self.exchange.start(status, length, fields)
     }
 
     /// Ready when there is room for a piece of the body.
-    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result> {
         self.exchange.poll_room(cx)
     }
 
@@ -160,13 +245,13 @@ impl Send {
     }
 
     /// Writes a piece of the body, room or not.
-    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<(), Error> {
-        self.exchange.write(|connection, out, _| connection.body(out, piece))
+    pub(crate) fn push(&mut self, piece: &[u8]) -> Result {
+        self.exchange.push(piece)
     }
 
     /// Writes the head that was kept back; `length` is that of the body, if it is known now.
-    fn flush_begun(&mut self, length: Option<u64>) -> Result<(), Error> {
-        let Some(begun) = self.begun.take() else { return Ok(()) };
+    fn flush_begun(&mut self, length: Option<u64>) -> Result {
+        let Some(begun) = self.exchange.change(|inner| inner.begun.take()) else { return Ok(()) };
         self.start_with(begun.status, length, |head| {
             begun.fields.iter().try_for_each(|(name, value)| head.header(name, value))
         })
@@ -183,7 +268,7 @@ pub struct SendPiece<'a> {
 }
 
 impl Future for SendPiece<'_> {
-    type Output = Result<(), Error>;
+    type Output = Result;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;

@@ -29,6 +29,7 @@
 //! speaks 1.0 (RFC 9110 section 6.2): what such a client cannot read, chunks, is left out by the caller.
 
 use bytes::BytesMut;
+use std::ops::Range;
 
 use super::date::Date;
 use super::{byte_table, gather, is, is_text, is_token};
@@ -63,6 +64,8 @@ pub enum ConnectionField {
     Close,
     /// It stays, which only an HTTP/1.0 client needs to be told.
     KeepAlive,
+    /// It changes to the protocol that `upgrade` names, and HTTP has ended on it.
+    Upgrade,
 }
 
 /// A response head being written.
@@ -75,6 +78,8 @@ pub struct ResponseHead<'a> {
     out: &'a mut BytesMut,
     /// Where the head begins in `out`, which may hold earlier responses.
     start: usize,
+    /// Where its fields begin.
+    fields_start: usize,
     status: StatusCode,
     finished: bool,
 }
@@ -91,7 +96,8 @@ impl<'a> ResponseHead<'a> {
         } else {
             status_line(out, status);
         }
-        ResponseHead { out, start, status, finished: false }
+        let fields_start = out.len();
+        ResponseHead { out, start, fields_start, status, finished: false }
     }
 
     /// Adds a field; the name is written in lower case.
@@ -103,32 +109,72 @@ impl<'a> ResponseHead<'a> {
     /// making (RFC 9110 section 5.5). Nothing is then written.
     #[inline]
     pub fn header(&mut self, name: &str, value: &[u8]) -> Result<(), Error> {
-        let name = name.as_bytes();
-        let seen = gather(&NAME, name);
-        if seen & NOT_TOKEN != 0 || name.is_empty() {
-            return Err(Error::new(Kind::ResponseName));
-        }
-        if gather(&NOT_VALUE, value) != 0 {
-            return Err(Error::new(Kind::ResponseValue));
-        }
-        if is_reserved(name) {
-            return Err(Error::new(Kind::ResponseReserved));
-        }
-        let name_start = self.out.len();
-        self.out.extend_from_slice(name);
-        if seen & CAPITAL != 0 {
-            self.out[name_start..].make_ascii_lowercase();
-        }
-        self.out.extend_from_slice(b": ");
-        self.out.extend_from_slice(value);
-        self.out.extend_from_slice(b"\r\n");
-        Ok(())
+        field_line(self.out, name, value)
     }
 
     /// Adds a field that was checked beforehand.
     #[inline]
     pub fn line(&mut self, line: FieldLine) {
         self.out.extend_from_slice(line.text.as_bytes());
+    }
+
+    /// The value of the first field with this name that was added so far.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.lines().find(|(_, known, _)| known.eq_ignore_ascii_case(name.as_bytes())).map(|(_, _, value)| value)
+    }
+
+    /// Adds a field, in place of all that have this name and were added so far.
+    ///
+    /// # Errors
+    ///
+    /// As [`header`](ResponseHead::header). What was there is then still there.
+    pub fn replace(&mut self, name: &str, value: &[u8]) -> Result<(), Error> {
+        let old = self.out.len();
+        self.header(name, value)?;
+        let added = self.out.split_off(old);
+        let places: Vec<Range<usize>> = self
+            .lines()
+            .filter(|(_, known, _)| known.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(place, _, _)| place)
+            .collect();
+        for place in places.into_iter().rev() {
+            let rest = self.out.split_off(place.end);
+            self.out.truncate(place.start);
+            self.out.extend_from_slice(&rest);
+        }
+        self.out.extend_from_slice(&added);
+        Ok(())
+    }
+
+    /// The fields that were added so far: where each is in the output, its name, its value.
+    fn lines(&self) -> impl Iterator<Item = (Range<usize>, &[u8], &[u8])> {
+        let mut at = self.fields_start;
+        let text = &self.out[..];
+        std::iter::from_fn(move || {
+            let line = text[at..].split_inclusive(|&byte| byte == b'\n').next()?;
+            let colon = line.iter().position(|&byte| byte == b':').expect("every line that was added has one");
+            let place = at..at + line.len();
+            at = place.end;
+            Some((place, &line[..colon], &line[colon + 2..line.len() - 2]))
+        })
+    }
+
+    /// Gives up the head, and takes only the lines of the fields that were added.
+    pub(crate) fn into_fields(self) -> BytesMut {
+        self.out.split_off(self.fields_start)
+    }
+
+    /// Adds the lines of [`into_fields`](ResponseHead::into_fields).
+    pub(crate) fn copy_fields(&mut self, lines: &BytesMut) {
+        self.out.extend_from_slice(lines);
+    }
+
+    /// Ends the head of an interim response: it has neither framing nor a date (RFC 9110 section 6.6.1).
+    pub fn finish_interim(mut self) {
+        debug_assert!(self.status.is_informational());
+        self.out.extend_from_slice(b"\r\n");
+        self.finished = true;
     }
 
     /// Writes the server's fields and ends the head.
@@ -152,6 +198,7 @@ impl<'a> ResponseHead<'a> {
             ConnectionField::Omit => {}
             ConnectionField::Close => self.out.extend_from_slice(b"connection: close\r\n"),
             ConnectionField::KeepAlive => self.out.extend_from_slice(b"connection: keep-alive\r\n"),
+            ConnectionField::Upgrade => self.out.extend_from_slice(b"connection: upgrade\r\n"),
         }
         self.out.extend_from_slice(date.tail());
         self.finished = true;
@@ -263,6 +310,31 @@ static NAME: [u8; 256] = byte_table!(|byte| match byte {
 /// Set for a byte that no value has.
 static NOT_VALUE: [u8; 256] = byte_table!(|byte| !is_text(byte) as u8);
 
+/// Writes a field line, its name in small letters; nothing if it cannot be written.
+#[inline]
+fn field_line(out: &mut BytesMut, name: &str, value: &[u8]) -> Result<(), Error> {
+    let name = name.as_bytes();
+    let seen = gather(&NAME, name);
+    if seen & NOT_TOKEN != 0 || name.is_empty() {
+        return Err(Error::new(Kind::ResponseName));
+    }
+    if gather(&NOT_VALUE, value) != 0 {
+        return Err(Error::new(Kind::ResponseValue));
+    }
+    if is_reserved(name) {
+        return Err(Error::new(Kind::ResponseReserved));
+    }
+    let name_start = out.len();
+    out.extend_from_slice(name);
+    if seen & CAPITAL != 0 {
+        out[name_start..].make_ascii_lowercase();
+    }
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
 /// Whether only the server writes this field.
 #[inline]
 const fn is_reserved(name: &[u8]) -> bool {
@@ -317,6 +389,51 @@ pub fn chunk_end(out: &mut BytesMut) {
 /// Writes the empty chunk that ends a body, without trailers.
 pub fn last_chunk(out: &mut BytesMut) {
     out.extend_from_slice(b"0\r\n\r\n");
+}
+
+/// Fields that no trailer may be, besides the server's: those that frame, route, describe or authenticate what has gone
+/// before (RFC 9110 section 6.5.1).
+const NO_TRAILERS: [&str; 16] = [
+    "authorization",
+    "cache-control",
+    "content-encoding",
+    "content-range",
+    "content-type",
+    "expect",
+    "host",
+    "location",
+    "max-forwards",
+    "proxy-authenticate",
+    "set-cookie",
+    "te",
+    "trailer",
+    "upgrade",
+    "vary",
+    "www-authenticate",
+];
+
+/// Writes the empty chunk that ends a body, and trailers behind it.
+///
+/// # Errors
+///
+/// If a name or a value cannot be written, or the field may not be a trailer. Nothing is then written.
+pub fn last_chunk_with<'t>(
+    out: &mut BytesMut,
+    trailers: impl IntoIterator<Item = (&'t str, &'t [u8])>,
+) -> Result<(), Error> {
+    let start = out.len();
+    out.extend_from_slice(b"0\r\n");
+    let written = trailers.into_iter().try_for_each(|(name, value)| {
+        if NO_TRAILERS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            return Err(Error::new(Kind::TrailerReserved));
+        }
+        field_line(out, name, value)
+    });
+    match written {
+        Ok(()) => out.extend_from_slice(b"\r\n"),
+        Err(_) => out.truncate(start),
+    }
+    written
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ pub struct Framing {
     /// Whether the client waits for `100 Continue` before it sends its body (RFC 9110 section 10.1.1). Never set when
     /// there is no body to wait for.
     pub expect_continue: bool,
+    /// Whether the client would go on in another protocol (RFC 9110 section 7.8). Which, is in the field `Upgrade`.
+    pub upgrade: bool,
 }
 
 impl FieldFacts {
@@ -73,7 +75,7 @@ impl FieldFacts {
         Ok(())
     }
 
-    /// Takes a Connection: a list, in which two options concern us.
+    /// Takes a Connection: a list, in which three options concern us.
     pub(super) fn connection(&mut self, value: &[u8]) {
         // Alone first, as nearly always.
         if is(value, b"keep-alive") {
@@ -83,6 +85,7 @@ impl FieldFacts {
         for option in list(value) {
             self.close |= is(option, b"close");
             self.keep_alive |= is(option, b"keep-alive");
+            self.upgrade |= is(option, b"upgrade");
         }
     }
 
@@ -117,14 +120,16 @@ impl FieldFacts {
             body,
             keep_alive: !self.close && (http11 || self.keep_alive),
             expect_continue: self.expect_continue && http11 && !body.is_empty(),
+            upgrade: self.upgrade && http11,
         })
     }
 }
 
 fn check_body(body: BodyLength, method: Method, http11: bool, limits: &Limits) -> Result<(), Error> {
-    // What follows a CONNECT is a tunnel's (RFC 9110 section 9.3.6): a body there is read in two ways.
-    if method == Method::Connect {
-        return Err(Error::new(Kind::ConnectBody));
+    // What follows a CONNECT is a tunnel's (RFC 9110 section 9.3.6): a body there is read in two ways. A client must not
+    // send one with TRACE (section 9.3.8).
+    if matches!(method, Method::Connect | Method::Trace) {
+        return Err(Error::new(Kind::UnwantedBody));
     }
     match body {
         // HTTP/1.0 knows no chunks, so whoever forwarded this did not understand it (RFC 9112 section 6.1).

@@ -34,7 +34,8 @@ pub use state::Next;
 
 use crate::codec::body::{BodyDecoder, Decoded};
 use crate::codec::date::Date;
-use crate::codec::encode::{BodyFraming, CONTINUE, ConnectionField, ResponseHead, chunk_end, chunk_head, last_chunk};
+use crate::codec::encode::{BodyFraming, CONTINUE, ConnectionField, ResponseHead};
+use crate::codec::encode::{chunk_end, chunk_head, last_chunk, last_chunk_with};
 use crate::codec::framing::BodyLength;
 use crate::codec::head;
 use crate::error::{Error, Kind};
@@ -50,12 +51,18 @@ pub struct Connection {
     server: Server,
     decoder: BodyDecoder,
     version: Version,
-    /// The request's method is HEAD: the response's head says what a GET would get, and no body follows.
-    is_head: bool,
+    /// After HEAD no body follows the response's head, which says what a GET would get; after CONNECT a tunnel may.
+    method: Method,
+    /// The client would go on in another protocol.
+    offers_upgrade: bool,
     keep_alive: bool,
     /// The client waits for `100 Continue` before it sends the body.
     expects_continue: bool,
     sending: Sending,
+    /// The status of the response under way, or of the last one.
+    status: StatusCode,
+    /// Bytes of its body that have been written, without the chunked coding around them.
+    sent_bytes: u64,
 }
 
 /// How the body of the response under way is framed.
@@ -77,10 +84,13 @@ impl Default for Connection {
             server: Server::Idle,
             decoder: BodyDecoder::new(BodyLength::None, &Limits::default()),
             version: Version::Http11,
-            is_head: false,
+            method: Method::Get,
+            offers_upgrade: false,
             keep_alive: true,
             expects_continue: false,
             sending: Sending::Nothing(None),
+            status: StatusCode::OK,
+            sent_bytes: 0,
         }
     }
 }
@@ -103,7 +113,8 @@ impl Connection {
         let Some(parsed) = head::parse(input, limits, head)? else { return Ok(None) };
         let framing = parsed.framing;
         self.version = head.version();
-        self.is_head = head.method() == Method::Head;
+        self.method = head.method();
+        self.offers_upgrade = framing.upgrade;
         // What follows a CONNECT is meant for a tunnel: it could be read as a request here, and as something else there.
         self.keep_alive = framing.keep_alive && head.method() != Method::Connect;
         self.expects_continue = framing.expect_continue;
@@ -121,6 +132,9 @@ impl Connection {
     /// # Errors
     /// When the chunked coding is malformed, or the body larger than allowed.
     pub fn receive_body(&mut self, input: &[u8]) -> Result<Decoded, Error> {
+        if self.client == Client::Tunnel {
+            return Ok(Decoded { consumed: input.len(), data: 0..input.len(), ended: false });
+        }
         let decoded = self.decoder.decode(input).inspect_err(|_| self.keep_alive = false)?;
         if decoded.ended && self.client == Client::Body {
             self.client = Client::Done;
@@ -128,17 +142,34 @@ impl Connection {
         Ok(decoded)
     }
 
-    /// Whether a part of the request's body is still to come.
+    /// The stream has ended: a tunnel's way in has, too. A body that is not whole stays so.
+    pub fn end_tunnel(&mut self) {
+        if self.client == Client::Tunnel {
+            self.client = Client::Done;
+        }
+    }
+
+    /// Whether a part of the request's body, or of what comes through a tunnel, is still to come.
     #[inline]
     #[must_use]
     pub fn is_receiving(&self) -> bool {
-        self.client == Client::Body
+        matches!(self.client, Client::Body | Client::Tunnel)
+    }
+
+    /// Whether the connection has ceased to speak HTTP.
+    #[must_use]
+    pub fn is_tunnel(&self) -> bool {
+        self.client == Client::Tunnel
     }
 
     /// How many bytes of the request's body are still to come, if that is known.
     #[must_use]
     pub fn body_left(&self) -> Option<u64> {
-        if self.is_receiving() { self.decoder.remaining_hint() } else { Some(0) }
+        match self.client {
+            Client::Idle | Client::Done => Some(0),
+            Client::Body => self.decoder.remaining_hint(),
+            Client::Tunnel => None,
+        }
     }
 
     /// The application asks for the body: tells a client that waits for that to go on (RFC 9110 section 10.1.1).
@@ -153,6 +184,106 @@ impl Connection {
     #[must_use]
     pub fn is_due(&self) -> bool {
         self.server == Server::Due
+    }
+
+    /// Whether a response was begun and is not over.
+    #[inline]
+    #[must_use]
+    pub fn is_responding(&self) -> bool {
+        self.server == Server::Body
+    }
+
+    /// The status of the response under way, or of the last one, and how many bytes of its body have been written.
+    #[must_use]
+    pub fn sent(&self) -> (StatusCode, u64) {
+        (self.status, self.sent_bytes)
+    }
+
+    /// Whether the end of the connection alone would tell the client that the response under way is whole: one that is
+    /// cut must then end with a reset.
+    #[must_use]
+    pub fn ends_with_connection(&self) -> bool {
+        self.is_responding() && self.sending == Sending::ToClose
+    }
+
+    /// Writes an interim response: `fields` that the client may make use of before the response comes. Clients of HTTP/1.0
+    /// know none, and get none (RFC 9110 section 15.2).
+    ///
+    /// # Errors
+    /// When a response was started already, when the status is no interim one or has a meaning of its own (100, 101), or
+    /// when a field cannot be written.
+    pub fn interim(
+        &mut self,
+        out: &mut BytesMut,
+        status: StatusCode,
+        fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if self.server != Server::Due {
+            return Err(self.misplaced());
+        }
+        if !status.is_informational() || status <= StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Error::new(Kind::ResponseStatus));
+        }
+        if self.version == Version::Http11 {
+            let mut head = ResponseHead::begin(out, status);
+            fields(&mut head)?;
+            head.finish_interim();
+        }
+        Ok(())
+    }
+
+    /// Goes on in another protocol, one of those that the client has offered: writes `101 Switching Protocols`, and from
+    /// then on all bytes are the application's, in both directions (RFC 9110 section 7.8).
+    ///
+    /// # Errors
+    /// When a response was started already, when the client has not offered to switch or is sending a body, or when a
+    /// field cannot be written.
+    pub fn switch_protocols(
+        &mut self,
+        out: &mut BytesMut,
+        protocol: &str,
+        date: &Date,
+        fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if self.server != Server::Due {
+            return Err(self.misplaced());
+        }
+        if !self.offers_upgrade || self.client != Client::Done {
+            return Err(Error::new(Kind::NoUpgrade));
+        }
+        let mut head = ResponseHead::begin(out, StatusCode::SWITCHING_PROTOCOLS);
+        head.header("upgrade", protocol.as_bytes())?;
+        fields(&mut head)?;
+        head.finish(BodyFraming::None, ConnectionField::Upgrade, date);
+        self.begin_tunnel(StatusCode::SWITCHING_PROTOCOLS);
+        Ok(())
+    }
+
+    fn begin_tunnel(&mut self, status: StatusCode) {
+        self.status = status;
+        self.sent_bytes = 0;
+        self.keep_alive = false;
+        self.client = Client::Tunnel;
+        self.server = Server::Body;
+        self.sending = Sending::ToClose;
+    }
+
+    /// What is wrong with the beginning of a response here.
+    #[cold]
+    fn misplaced(&self) -> Error {
+        Error::new(match self.server {
+            Server::Body => Kind::ResponseBegun,
+            _ => Kind::ResponseEnded,
+        })
+    }
+
+    /// What is wrong with a part of a response's body here.
+    #[cold]
+    fn body_misplaced(&self) -> Error {
+        Error::new(match self.server {
+            Server::Due => Kind::ResponseNotBegun,
+            _ => Kind::ResponseEnded,
+        })
     }
 
     /// Writes a whole response. `fields` adds what the application wants in its head.
@@ -171,6 +302,7 @@ impl Connection {
         self.start(out, status, date, Some(body.len() as u64), fields)?;
         if !matches!(self.sending, Sending::Nothing(_)) {
             out.extend_from_slice(body);
+            self.sent_bytes = body.len() as u64;
         }
         self.server = Server::Done;
         Ok(())
@@ -189,18 +321,27 @@ impl Connection {
         length: Option<u64>,
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        if self.server != Server::Due || status.is_informational() {
-            return Err(Error::new(Kind::ResponseOrder));
+        if self.server != Server::Due {
+            return Err(self.misplaced());
+        }
+        if status.is_informational() {
+            return Err(Error::new(Kind::ResponseStatus));
         }
         let mut head = ResponseHead::begin(out, status);
         fields(&mut head)?;
+        if self.method == Method::Connect && status.is_success() {
+            // Neither framing nor a word about the connection: it is the application's (RFC 9110 section 9.3.6).
+            head.finish(BodyFraming::None, ConnectionField::Omit, date);
+            self.begin_tunnel(status);
+            return Ok(());
+        }
         let (framing, sending) = match length {
             _ if status.forbids_body() => (BodyFraming::None, Sending::Nothing(length)),
             Some(length) => (BodyFraming::Length(length), Sending::Length(length)),
             None if self.version == Version::Http11 => (BodyFraming::Chunked, Sending::Chunked),
             None => (BodyFraming::Close, Sending::ToClose),
         };
-        self.sending = if self.is_head { Sending::Nothing(length) } else { sending };
+        self.sending = if self.method == Method::Head { Sending::Nothing(length) } else { sending };
         // A client that was not told to go on may send its body or not: what it sends next could be read in two ways.
         self.keep_alive &= !self.expects_continue && self.sending != Sending::ToClose;
         let connection = match (self.keep_alive, self.version) {
@@ -209,6 +350,8 @@ impl Connection {
             (true, Version::Http11) => ConnectionField::Omit,
         };
         head.finish(framing, connection, date);
+        self.status = status;
+        self.sent_bytes = 0;
         self.server = Server::Body;
         Ok(())
     }
@@ -226,13 +369,13 @@ impl Connection {
     /// When no response was started or it has ended, or when the body grows longer than its head said.
     pub fn body(&mut self, out: &mut BytesMut, piece: &[u8]) -> Result<(), Error> {
         if self.server != Server::Body {
-            return Err(Error::new(Kind::ResponseOrder));
+            return Err(self.body_misplaced());
         }
         if let Sending::Length(left) | Sending::Nothing(Some(left)) = &mut self.sending {
             *left = left.checked_sub(piece.len() as u64).ok_or(Error::new(Kind::ResponseLength))?;
         }
         match self.sending {
-            Sending::Nothing(_) => {}
+            Sending::Nothing(_) => return Ok(()),
             Sending::Length(_) | Sending::ToClose => out.extend_from_slice(piece),
             Sending::Chunked if piece.is_empty() => {} // an empty chunk would end the body
             Sending::Chunked => {
@@ -241,6 +384,7 @@ impl Connection {
                 chunk_end(out);
             }
         }
+        self.sent_bytes += piece.len() as u64;
         Ok(())
     }
 
@@ -254,10 +398,27 @@ impl Connection {
             (Server::Body, Sending::Length(1..)) => return Err(Error::new(Kind::ResponseLength)),
             (Server::Body, Sending::Chunked) => last_chunk(out),
             (Server::Body, _) => {}
-            _ => return Err(Error::new(Kind::ResponseOrder)),
+            _ => return Err(self.body_misplaced()),
         }
         self.server = Server::Done;
         Ok(())
+    }
+
+    /// Ends the response with trailers, if it is chunked: elsewhere there is no place for them, and they are left out.
+    ///
+    /// # Errors
+    /// As [`end`](Connection::end); or when a trailer cannot be written, and then nothing is.
+    pub fn end_with<'t>(
+        &mut self,
+        out: &mut BytesMut,
+        trailers: impl IntoIterator<Item = (&'t str, &'t [u8])>,
+    ) -> Result<(), Error> {
+        if self.server == Server::Body && self.sending == Sending::Chunked {
+            last_chunk_with(out, trailers)?;
+            self.server = Server::Done;
+            return Ok(());
+        }
+        self.end(out)
     }
 
     /// Refuses the request, if nothing of a response has been written: the answer is plain, short, and the last one.

@@ -2,8 +2,12 @@
 //!
 //! ```text
 //!   client   Idle ──head──► Body ──last byte──► Done        a head without a body leads to Done at once
+//!                                                └──► Tunnel ──end of the stream──► Done
 //!   server   Idle ──head──► Due ───start──────► Body ──end──► Done
 //! ```
+//!
+//! A connection becomes a tunnel when the server takes an upgrade or a CONNECT: then all that comes belongs to the
+//! application, and it is never used for HTTP again.
 //!
 //! Both in `Done`: the next request may begin, or the connection ends. The two sides are independent in between: a
 //! response may be over before the request's body has come, and the other way round.
@@ -16,6 +20,8 @@ pub(super) enum Client {
     Idle,
     /// The head; the body is under way.
     Body,
+    /// All of it, and something that is not HTTP is under way.
+    Tunnel,
     /// All of it.
     Done,
 }
@@ -52,6 +58,7 @@ pub(super) fn next(client: Client, server: Server, keep_alive: bool) -> Option<N
         (_, Server::Done) if !keep_alive => Some(Next::Close),
         (Client::Idle | Client::Done, Server::Done) => Some(Next::Request),
         (Client::Body, Server::Done) => Some(Next::Drain),
+        (Client::Tunnel, Server::Done) => Some(Next::Close),
     }
 }
 
@@ -61,7 +68,7 @@ mod tests {
 
     #[test]
     fn nothing_follows_a_response_that_is_not_over() {
-        for client in [Client::Idle, Client::Body, Client::Done] {
+        for client in [Client::Idle, Client::Body, Client::Tunnel, Client::Done] {
             for server in [Server::Idle, Server::Due, Server::Body] {
                 assert_eq!(next(client, server, true), None);
                 assert_eq!(next(client, server, false), None);
@@ -74,6 +81,7 @@ mod tests {
         assert_eq!(next(Client::Done, Server::Done, true), Some(Next::Request));
         assert_eq!(next(Client::Body, Server::Done, true), Some(Next::Drain));
         assert_eq!(next(Client::Done, Server::Done, false), Some(Next::Close));
+        assert_eq!(next(Client::Tunnel, Server::Done, true), Some(Next::Close));
         assert_eq!(next(Client::Body, Server::Done, false), Some(Next::Close));
     }
 }

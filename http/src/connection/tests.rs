@@ -202,19 +202,26 @@ fn body_shorter_than_its_length_cannot_be_ended() {
 // --- Order -----------------------------------------------------------------------------------------------------------
 
 #[test]
-fn parts_of_a_response_out_of_their_order_are_refused_and_write_nothing() {
-    let order = Err(Error::new(Kind::ResponseOrder));
+fn parts_of_a_response_out_of_their_order_are_refused_by_name_and_write_nothing() {
+    let is = |kind: Kind| Err(Error::new(kind));
+    let all = |talk: &mut Talk| [talk.respond(200, ""), talk.start(200, None), talk.body("x"), talk.end()];
+    let ended = || is(Kind::ResponseEnded);
     let mut talk = Talk::default();
-    assert_eq!([talk.respond(200, ""), talk.start(200, None), talk.body("x"), talk.end()], [order; 4], "no request");
+    assert_eq!(all(&mut talk), [ended(), ended(), ended(), ended()], "no request");
     talk.receive(GET);
-    assert_eq!([talk.body("x"), talk.end(), talk.start(100, None), talk.respond(199, "")], [order; 4], "no response");
+    assert_eq!([talk.body("x"), talk.end()], [is(Kind::ResponseNotBegun), is(Kind::ResponseNotBegun)]);
+    for status in [100, 101, 199] {
+        assert_eq!(
+            [talk.start(status, None), talk.respond(status, "")],
+            [is(Kind::ResponseStatus), is(Kind::ResponseStatus)]
+        );
+    }
     assert!(talk.connection.is_due());
     assert_eq!(talk.written(), "");
     talk.start(200, None).unwrap();
-    assert_eq!([talk.start(200, None), talk.respond(200, "")], [order; 2], "in the middle");
+    assert_eq!([talk.start(200, None), talk.respond(200, "")], [is(Kind::ResponseBegun), is(Kind::ResponseBegun)]);
     talk.end().unwrap();
-    let all = [talk.respond(200, ""), talk.start(200, None), talk.body("x"), talk.end()];
-    assert_eq!(all, [order; 4], "after the end");
+    assert_eq!(all(&mut talk), [ended(), ended(), ended(), ended()], "after the end");
     assert_eq!(talk.written(), "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n");
 }
 

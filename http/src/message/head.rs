@@ -49,6 +49,7 @@ pub(crate) struct FieldFacts {
     pub(crate) chunked: bool,
     pub(crate) close: bool,
     pub(crate) keep_alive: bool,
+    pub(crate) upgrade: bool,
     pub(crate) expect_continue: bool,
     pub(crate) expect_other: bool,
 }
@@ -99,6 +100,11 @@ pub struct RequestHead {
     text: Vec<u8>,
     /// How much of `text` are field lines, and where the request line begins; zero when there is none.
     fields_bytes: usize,
+    /// The field lines in small letters: where the names are read.
+    ///
+    /// A copy, because `text` must stay as the client wrote it to be compared with the next head. Made small in one
+    /// pass, which costs less than a look at each name.
+    lower: Vec<u8>,
     /// Invariant: every range lies in the field lines, and every name is a token.
     fields: Vec<FieldRange>,
     /// What the fields say.
@@ -183,7 +189,7 @@ impl RequestHead {
     /// The field lines.
     #[inline]
     pub fn headers(&self) -> Headers<'_> {
-        Headers::new(&self.text, &self.fields)
+        Headers::new(&self.lower, &self.text, &self.fields)
     }
 
     /// Empties the head and keeps its memory.
@@ -192,6 +198,7 @@ impl RequestHead {
     /// bytes of another connection.
     pub fn clear(&mut self) {
         self.text.clear();
+        self.lower.clear();
         self.fields_bytes = 0;
         self.fields.clear();
         self.facts = FieldFacts::default();
@@ -203,9 +210,11 @@ impl RequestHead {
     /// is emptied and frees its memory, so that a pool of heads stays small.
     pub fn retire(&mut self, bytes_max: usize) {
         self.seen_bytes = 0;
-        if self.text.capacity() + self.fields.capacity() * size_of::<FieldRange>() > bytes_max {
+        let text_bytes = self.text.capacity() + self.lower.capacity();
+        if text_bytes + self.fields.capacity() * size_of::<FieldRange>() > bytes_max {
             self.clear();
             self.text = Vec::new();
+            self.lower = Vec::new();
             self.fields = Vec::new();
         }
     }
@@ -228,6 +237,7 @@ impl RequestHead {
     pub(crate) fn begin_fields(&mut self, text: &[u8]) {
         self.text.clear();
         self.text.extend_from_slice(text);
+        self.lower.clear();
         self.fields.clear();
         // Until all fields are there, nothing in the text counts.
         self.fields_bytes = 0;
@@ -245,6 +255,8 @@ impl RequestHead {
     #[inline]
     pub(crate) fn finish_fields(&mut self, facts: FieldFacts) {
         self.fields_bytes = self.text.len();
+        self.lower.extend_from_slice(&self.text);
+        self.lower.make_ascii_lowercase();
         self.field_count_last = self.fields.len();
         self.facts = facts;
     }

@@ -16,8 +16,8 @@ pub(crate) struct FieldRange {
 
 impl FieldRange {
     #[inline]
-    fn name(self, text: &[u8]) -> &[u8] {
-        &text[self.name_start as usize..self.name_end as usize]
+    fn name(self, lower: &[u8]) -> &[u8] {
+        &lower[self.name_start as usize..self.name_end as usize]
     }
 
     #[inline]
@@ -26,10 +26,10 @@ impl FieldRange {
     }
 }
 
-/// The field lines of a request head, in the order they came.
+/// The field lines of a head, in the order they came.
 ///
-/// A copy of this view costs nothing; names compare without regard to case (RFC 9110 section 5.1). Looking one up
-/// walks the list: requests carry about ten fields, and for ten a walk is quicker than a map.
+/// A copy of this view costs nothing. Names are in small letters; those asked for compare without regard to case (RFC 9110
+/// section 5.1). Looking one up walks the list: requests carry about ten fields, and for ten a walk is quicker than a map.
 ///
 /// # Examples
 ///
@@ -45,19 +45,21 @@ impl FieldRange {
 /// let headers = head.headers();
 /// assert_eq!(headers.get("ACCEPT"), Some(&b"text/html"[..]));
 /// assert_eq!(headers.get_all("accept").count(), 2);
-/// assert_eq!(headers.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["Host", "Accept", "accept"]);
+/// assert_eq!(headers.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["host", "accept", "accept"]);
 /// # Ok::<(), evloop_http::error::Error>(())
 /// ```
 #[derive(Clone, Copy)]
 pub struct Headers<'a> {
+    /// The same text in small letters.
+    lower: &'a [u8],
     text: &'a [u8],
     fields: &'a [FieldRange],
 }
 
 impl<'a> Headers<'a> {
     #[inline]
-    pub(super) fn new(text: &'a [u8], fields: &'a [FieldRange]) -> Headers<'a> {
-        Headers { text, fields }
+    pub(crate) fn new(lower: &'a [u8], text: &'a [u8], fields: &'a [FieldRange]) -> Headers<'a> {
+        Headers { lower, text, fields }
     }
 
     /// The value of the first field with this name, without the white space around it.
@@ -72,16 +74,16 @@ impl<'a> Headers<'a> {
 
     /// The values of all fields with this name, in order.
     pub fn get_all<'n>(self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        let text = self.text;
-        self.fields
+        let Headers { lower, text, fields } = self;
+        fields
             .iter()
-            .filter(move |field| field.name(text).eq_ignore_ascii_case(name.as_bytes()))
+            .filter(move |field| field.name(lower).eq_ignore_ascii_case(name.as_bytes()))
             .map(move |field| field.value(text))
     }
 
-    /// Names, as the client wrote them, and values, in order.
+    /// Names, in small letters, and values, in order.
     pub fn iter(self) -> HeadersIter<'a> {
-        HeadersIter { text: self.text, fields: self.fields.iter() }
+        HeadersIter { lower: self.lower, text: self.text, fields: self.fields.iter() }
     }
 
     /// How many field lines there are.
@@ -114,6 +116,7 @@ impl<'a> IntoIterator for Headers<'a> {
 /// Names and values in order: what [`Headers::iter`] returns.
 #[derive(Debug, Clone)]
 pub struct HeadersIter<'a> {
+    lower: &'a [u8],
     text: &'a [u8],
     fields: slice::Iter<'a, FieldRange>,
 }
@@ -123,7 +126,8 @@ impl<'a> Iterator for HeadersIter<'a> {
 
     fn next(&mut self) -> Option<(&'a str, &'a [u8])> {
         let field = self.fields.next()?;
-        let name = str::from_utf8(field.name(self.text)).expect("the parser takes tokens as names, and they are ASCII");
+        let name =
+            str::from_utf8(field.name(self.lower)).expect("the parser takes tokens as names, and they are ASCII");
         Some((name, field.value(self.text)))
     }
 
@@ -144,7 +148,7 @@ mod tests {
         let at =
             |name_start, name_end, value_start, value_end| FieldRange { name_start, name_end, value_start, value_end };
         let fields = [at(0, 4, 6, 7), at(9, 14, 16, 17), at(19, 24, 26, 27)];
-        look(Headers::new(text, &fields))
+        look(Headers::new(&text.to_ascii_lowercase(), text, &fields))
     }
 
     #[test]
@@ -170,16 +174,16 @@ mod tests {
         let text = b"a:\xff";
         let field = FieldRange { name_start: 0, name_end: 1, value_start: 2, value_end: 3 };
         let fields = [field];
-        let headers = Headers::new(text, &fields);
+        let headers = Headers::new(text, text, &fields);
         assert_eq!(headers.get("a"), Some(&b"\xff"[..]));
         assert_eq!(headers.get_str("a"), None);
     }
 
     #[test]
-    fn names_are_listed_as_they_were_written() {
+    fn names_are_listed_in_small_letters() {
         with_example(|headers| {
             let names: Vec<_> = headers.into_iter().map(|(name, _)| name).collect();
-            assert_eq!(names, ["Host", "X-One", "x-one"]);
+            assert_eq!(names, ["host", "x-one", "x-one"]);
             assert_eq!(headers.iter().len(), headers.len());
             assert!(!headers.is_empty());
         });

@@ -153,6 +153,12 @@ impl StatusCode {
         self.as_u16() < 200
     }
 
+    /// Whether the request was understood and accepted (2xx).
+    #[inline]
+    pub const fn is_success(self) -> bool {
+        matches!(self.as_u16(), 200..=299)
+    }
+
     /// Whether a response with this code ends with its head, whatever the head says: 1xx, 204 and 304
     /// (RFC 9112 section 6.3, rule 1).
     #[inline]

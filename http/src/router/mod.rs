@@ -136,7 +136,7 @@ impl App for Router {
 
     #[inline]
     fn call(&self, scope: Scope, receive: Receive, send: Send) -> Routed {
-        let methods = self.tree.find(scope.head().path_bytes());
+        let methods = self.tree.find(scope.route_path_bytes());
         let state = match methods.and_then(|methods| methods.find(scope.method())) {
             Some(route) => State::Handler(Rc::clone(route).call(scope, receive)),
             None => State::NoHandler(methods.map(Methods::allow)),

@@ -32,19 +32,19 @@ impl Request {
     /// The path, as the client wrote it.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.scope.path()
+        self.scope.raw_path()
     }
 
     /// What stands in the path where the route has `{name}`, as the client wrote it: not decoded.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.pattern.param(name, self.scope.path())
+        self.pattern.param(name, self.scope.route_path())
     }
 
     /// The value of a field of the query, as the client wrote it: `5` for `ms` in `?ms=5&x`.
     #[must_use]
     pub fn query_param(&self, name: &str) -> Option<&str> {
-        let pairs = self.scope.query()?.split('&');
+        let pairs = self.scope.query_string().split('&');
         pairs
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
             .find(|(key, _)| *key == name)

@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 
 /// An exchange that has received this request, of whose body all has come.
 fn exchange(request: &str) -> Rc<Exchange> {
-    let mut exchange = Exchange::new();
+    let mut exchange = Exchange::new(Rc::default());
     let used = exchange.receive_head(request.as_bytes(), &Limits::default(), &Date::at(0));
     let used = used.expect("the request is well formed").expect("the head is whole");
     let body = exchange.receive_body(&request.as_bytes()[used..], true);

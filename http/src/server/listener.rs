@@ -1,15 +1,24 @@
 //! Where connections come from.
 
+use crate::asgi::Address;
 use evloop_runtime::io::{AsyncRead, AsyncWrite};
-use evloop_runtime::net::{TcpListener, TcpStream};
+use evloop_runtime::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 /// A connection: bytes in both directions.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
+    /// Sees to it that the connection ends with a reset when it is dropped: the client shall see that what it has got is
+    /// not whole, and what it has not taken is of no use any more.
+    fn abort(&mut self) {}
 
-impl<S: AsyncRead + AsyncWrite + Unpin + 'static> Stream for S {}
+    /// The address of this end, where it is not the same for all connections of a [`Listener`].
+    fn local_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+}
 
 /// Gives connections.
 pub trait Listener {
@@ -21,6 +30,11 @@ pub trait Listener {
     /// # Errors
     /// What ends the listener: what is wrong with one connection, or passes by itself, it deals with.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Option<SocketAddr>)>>;
+
+    /// The address at which it listens, if it has one and that is the same for all connections.
+    fn address(&self) -> Option<Address> {
+        None
+    }
 }
 
 impl Listener for TcpListener {
@@ -33,4 +47,35 @@ impl Listener for TcpListener {
         drop(stream.set_nodelay(true));
         Poll::Ready(Ok((stream, Some(client))))
     }
+
+    fn address(&self) -> Option<Address> {
+        self.local_addr().ok().filter(|address| !address.ip().is_unspecified()).map(Address::Inet)
+    }
 }
+
+impl Stream for TcpStream {
+    fn abort(&mut self) {
+        drop(self.set_linger(Some(Duration::ZERO))); // it fails when the connection is no more
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        TcpStream::local_addr(self).ok()
+    }
+}
+
+impl Listener for UnixListener {
+    type Stream = UnixStream;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, Option<SocketAddr>)>> {
+        let (stream, _unnamed) = ready!(UnixListener::poll_accept(self, cx))?;
+        Poll::Ready(Ok((stream, None)))
+    }
+
+    fn address(&self) -> Option<Address> {
+        let address = self.local_addr().ok()?;
+        address.as_pathname().map(|path| Address::Unix(path.into()))
+    }
+}
+
+/// The client sees an error by itself when a Unix socket with something unread is closed; there is no other reset.
+impl Stream for UnixStream {}

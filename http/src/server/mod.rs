@@ -19,25 +19,34 @@
 //! }
 //! ```
 
+mod call;
+mod config;
+mod deadline;
+mod lifespan;
 mod listener;
 mod serve;
 mod shared;
 
+pub use config::HalfClose;
 pub use listener::{Listener, Stream};
 
-use crate::asgi::App;
-use crate::limits::Limits;
-use evloop_runtime::net::{TcpListener, ToSocketAddrs};
+use crate::access_log::AccessLog;
+use crate::asgi::{App, Endpoints, Surroundings};
+use crate::limits::{Limits, Timeouts};
+use config::Config;
+use evloop_runtime::net::{TcpListener, ToSocketAddrs, UnixListener};
 use evloop_runtime::spawn;
 use evloop_runtime::time::sleep;
+use lifespan::Running;
 use serve::Serve;
 use shared::{Shared, Stop};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// A server that is bound and has not begun to accept.
@@ -45,8 +54,7 @@ use std::time::Duration;
 #[must_use = "a server does nothing until `serve`"]
 pub struct Server<L = TcpListener> {
     listener: L,
-    limits: Limits,
-    graceful: Duration,
+    config: Config,
 }
 
 impl Server<TcpListener> {
@@ -71,21 +79,74 @@ impl Server<TcpListener> {
     }
 }
 
+impl Server<UnixListener> {
+    /// Listens on a Unix domain socket at a path, with a backlog of 2,048. A socket there that nobody listens on any more is
+    /// replaced.
+    ///
+    /// # Errors
+    /// When somebody listens there, or what is there is no socket; and what the system says. Each tells the path.
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
+    #[track_caller]
+    pub fn bind_unix(path: impl AsRef<Path>) -> io::Result<Server<UnixListener>> {
+        UnixListener::bind(path).map(Server::new)
+    }
+}
+
 impl<L: Listener> Server<L> {
     /// A server on a listener of any kind.
     pub fn new(listener: L) -> Server<L> {
-        Server { listener, limits: Limits::default(), graceful: Duration::from_secs(10) }
+        Server { listener, config: Config::default() }
     }
 
     /// What a request may cost at most.
     pub fn limits(mut self, limits: Limits) -> Server<L> {
-        self.limits = limits;
+        self.config.limits = limits;
+        self
+    }
+
+    /// How long a client may take.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Server<L> {
+        self.config.timeouts = timeouts;
         self
     }
 
     /// How long a stop waits for the requests that have begun. The default is 10 seconds.
     pub fn graceful_timeout(mut self, limit: Duration) -> Server<L> {
-        self.graceful = limit;
+        self.config.graceful = limit;
+        self
+    }
+
+    /// How many connections may be open; past it, the next wait in the system's backlog. By default, any number.
+    pub fn connections_max(mut self, connections: usize) -> Server<L> {
+        self.config.connections_max = Some(connections);
+        self
+    }
+
+    /// How many requests may be served at once; past it, the next are answered with 503, and their clients told to come
+    /// again in a second. By default, any number.
+    pub fn concurrency_max(mut self, requests: usize) -> Server<L> {
+        self.config.concurrency_max = Some(requests);
+        self
+    }
+
+    /// After how many requests the server stops by itself, as it stops when it is told to. By default, never. Those who
+    /// run several processes let each begin anew now and then.
+    pub fn requests_max(mut self, requests: u64) -> Server<L> {
+        self.config.requests_max = Some(requests);
+        self
+    }
+
+    /// Whether a client that ends its own side may still be answered. It is, by default.
+    pub fn half_close(mut self, half_close: HalfClose) -> Server<L> {
+        self.config.half_close = half_close;
+        self
+    }
+
+    /// Whether and how requests are logged. They are not, by default.
+    pub fn access_log(mut self, access_log: AccessLog) -> Server<L> {
+        self.config.access_log = access_log;
         self
     }
 
@@ -113,14 +174,20 @@ impl<L: Listener> Server<L> {
     /// requests that have begun are finished, unless the [limit](Server::graceful_timeout) ends them. How many it ended is
     /// given.
     ///
+    /// The application's [lifespan](App::lifespan) begins before the first connection is taken, and is told to end after
+    /// the last has ended.
+    ///
     /// # Errors
-    /// As [`serve`](Server::serve).
+    /// As [`serve`](Server::serve); or when the application fails to start.
     ///
     /// # Cancel safety
     /// As [`serve`](Server::serve).
     pub async fn serve_until<A: App>(self, app: A, stop: impl Future<Output = ()>) -> io::Result<usize> {
-        let Server { listener, limits, graceful } = self;
-        let shared = Rc::new(Shared::new(app, limits));
+        let Server { listener, config } = self;
+        let graceful = config.graceful;
+        let (lifespan, state) = Running::start(&app).await?;
+        let surroundings = Surroundings { server: listener.address(), state };
+        let shared = Rc::new(Shared::new(app, config, surroundings));
         accept(listener, &shared, pin!(stop)).await?;
 
         shared.stop(Stop::Gracefully);
@@ -129,25 +196,26 @@ impl<L: Listener> Server<L> {
         let ended = shared.unanswered();
         shared.stop(Stop::Now);
         poll_fn(|cx| shared.poll_drained(cx)).await;
+        lifespan.stop(graceful).await;
         Ok(ended)
     }
 }
 
-/// Gives each connection a task, until `stop` is done.
+/// Gives each connection a task, until `stop` is done or enough requests were served.
 async fn accept<L: Listener, A: App, F: Future<Output = ()>>(
     mut listener: L,
     shared: &Rc<Shared<A>>,
     mut stop: Pin<&mut F>,
 ) -> io::Result<()> {
+    let asks_address = shared.surroundings.server.is_none();
     let mut poll = |cx: &mut Context<'_>| loop {
-        if stop.as_mut().poll(cx).is_ready() {
+        if stop.as_mut().poll(cx).is_ready() || shared.poll_exhausted(cx).is_ready() {
             return Poll::Ready(Ok(()));
         }
-        match listener.poll_accept(cx) {
-            Poll::Ready(Ok((stream, client))) => drop(spawn(Serve::new(stream, client, Rc::clone(shared)))),
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-            Poll::Pending => return Poll::Pending,
-        }
+        ready!(shared.poll_room(cx));
+        let (stream, client) = ready!(listener.poll_accept(cx))?;
+        let server = if asks_address { stream.local_addr() } else { None };
+        drop(spawn(Serve::new(stream, Endpoints { client, server }, Rc::clone(shared))));
     };
     poll_fn(&mut poll).await
 }

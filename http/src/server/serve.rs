@@ -12,19 +12,24 @@
 //! All that can be done with the bytes at hand is done in one poll: requests that came together are answered together, and
 //! their answers are written in one call. Before the task waits, what is left of the input is copied out of the thread's
 //! scratch memory.
+//!
+//! Whatever the task then waits for has its [`Deadline`]. Only the application may take as long as it likes.
 
+use super::call;
+use super::config::HalfClose;
+use super::deadline::{Deadline, Wait};
 use super::listener::Stream;
 use super::shared::{Shared, Stop, Working};
-use crate::asgi::{App, Exchange, Receive, Result, Scope, Send};
+use crate::access_log::Entry;
+use crate::asgi::{App, Endpoints, Exchange, Result, Scope};
 use crate::connection::Next;
+use crate::error::{Error, Kind};
 use crate::message::StatusCode;
 use bytes::{Buf, BytesMut};
 use evloop_runtime::engine::Key;
-use evloop_runtime::time::{Sleep, sleep};
+use evloop_runtime::time::now;
 use std::io;
-use std::net::SocketAddr;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -33,25 +38,25 @@ use std::time::Duration;
 /// Bytes of a body that nobody wants which are read to save the connection; past it, closing costs less.
 const DRAIN_BYTES_MAX: usize = 256 * 1024;
 
-/// How long the end of a connection waits for the client to read the last answer, while what it still sends is thrown
-/// away. Closing at once would answer that with a reset, which can destroy the answer before it is read (RFC 9112 section
-/// 9.6).
-const LINGER: Duration = Duration::from_secs(2);
-
 /// The task of one connection.
 pub(super) struct Serve<S, A: App> {
     stream: S,
-    client: Option<SocketAddr>,
+    endpoints: Endpoints,
     shared: Rc<Shared<A>>,
     /// [`Key::NONE`] before the first poll.
     key: Key,
     /// `None` while the connection is idle.
     working: Option<Box<Working<A>>>,
     step: Step,
+    deadline: Deadline,
+    /// Requests whose heads have come.
+    requests: u64,
     /// Requests answered since the answers were last written.
     unwritten: u32,
     /// The client has ended its side.
     ended: bool,
+    /// Since the deadline was looked at, the client has done something for which it is given more time.
+    progress: bool,
 }
 
 /// What comes next. While the connection is idle, it is always [`Step::Head`].
@@ -60,11 +65,21 @@ enum Step {
     Call,
     /// Of the body so many bytes have been thrown away.
     Drain(usize),
-    /// Write what there is; then, if the client may still be sending, linger.
-    Close {
-        linger: bool,
-    },
-    Linger(Sleep, usize),
+    /// Write what there is, and then end.
+    Close(End),
+    /// The client may still be sending; so many bytes of it have been thrown away.
+    Linger(usize),
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy)]
+enum End {
+    /// This side first, and the other when the client has read the last answer.
+    Linger,
+    /// Both sides at once.
+    Cut,
+    /// So that the client sees that what it has got is not whole.
+    Reset,
 }
 
 /// Bytes at hand: in the scratch memory when they have just come, else in the connection's own.
@@ -82,8 +97,21 @@ enum Done {
 }
 
 impl<S: Stream, A: App> Serve<S, A> {
-    pub(super) fn new(stream: S, client: Option<SocketAddr>, shared: Rc<Shared<A>>) -> Serve<S, A> {
-        Serve { stream, client, shared, key: Key::NONE, working: None, step: Step::Head, unwritten: 0, ended: false }
+    pub(super) fn new(stream: S, endpoints: Endpoints, shared: Rc<Shared<A>>) -> Serve<S, A> {
+        shared.open();
+        Serve {
+            stream,
+            endpoints,
+            shared,
+            key: Key::NONE,
+            working: None,
+            step: Step::Head,
+            deadline: Deadline::new(),
+            requests: 0,
+            unwritten: 0,
+            ended: false,
+            progress: false,
+        }
     }
 
     /// Takes steps until one has to wait, or the connection is over.
@@ -94,8 +122,8 @@ impl<S: Stream, A: App> Serve<S, A> {
                 Step::Head => self.head(cx, &mut input),
                 Step::Call => self.call(cx, &mut input),
                 Step::Drain(thrown) => self.drain(cx, &mut input, thrown),
-                Step::Close { linger } => self.close(cx, linger),
-                Step::Linger(..) => self.linger(cx, &mut input),
+                Step::Close(end) => self.close(cx, end),
+                Step::Linger(thrown) => self.linger(cx, &mut input, thrown),
             };
             match step {
                 Poll::Ready(Ok(Done::Next)) => {}
@@ -130,17 +158,17 @@ impl<S: Stream, A: App> Serve<S, A> {
             self.shared.keep_working(working);
             return Poll::Ready(Ok(Done::Next));
         }
-        let many = self.unwritten as usize >= self.shared.limits.pipelined_max.max(1);
+        let many = self.unwritten as usize >= self.shared.config.limits.pipelined_max.max(1);
         if many || working.exchange.is_full() {
             ready!(self.poll_write(cx))?;
             return Poll::Ready(Ok(Done::Next));
         }
         let exchange = own(&mut working.exchange);
-        match exchange.receive_head(bytes, &self.shared.limits, &self.shared.date()) {
+        match exchange.receive_head(bytes, &self.shared.config.limits, &self.shared.date()) {
             Ok(Some(used)) => {
-                exchange.client = self.client;
+                exchange.endpoints = self.endpoints;
                 input.use_up(&mut working.input, used);
-                self.step = Step::Call;
+                self.begin();
                 Poll::Ready(Ok(Done::Next))
             }
             Ok(None) => {
@@ -149,11 +177,51 @@ impl<S: Stream, A: App> Serve<S, A> {
                 Poll::Ready(Ok(if read == 0 { Done::Over } else { Done::Next }))
             }
             Err(error) => {
-                log::debug!("a request was refused: {error}");
-                working.exchange.refuse(error.status().unwrap_or(StatusCode::BAD_REQUEST));
-                self.step = Step::Close { linger: true };
+                self.refuse(&error);
                 Poll::Ready(Ok(Done::Next))
             }
+        }
+    }
+
+    /// A request's head is whole: the application is called, unless too many requests are being served.
+    #[inline]
+    fn begin(&mut self) {
+        let working = self.working.as_mut().expect("its exchange has the head");
+        let config = &self.shared.config;
+        self.progress = true;
+        self.requests += 1;
+        if config.limits.requests_per_connection_max.is_some_and(|max| self.requests >= max) {
+            working.exchange.with(|connection, _| connection.close_after_response());
+        }
+        working.began = config.access_log.is_on().then(now);
+        self.step = Step::Call;
+        if !self.shared.begin_request() {
+            self.turn_away();
+        }
+    }
+
+    /// Answers in place of an application that has too much to do.
+    #[cold]
+    fn turn_away(&mut self) {
+        log::debug!("a request was turned away: too many are being served");
+        let working = self.working.as_mut().expect("held until the connection is idle");
+        let next = working.exchange.turn_away();
+        self.follow(next);
+    }
+
+    /// Answers what cannot be taken for a request, and ends the connection: where the next one begins, is not known.
+    #[cold]
+    fn refuse(&mut self, error: &Error) {
+        log::debug!("a request was refused: {error}");
+        let working = self.working.as_mut().expect("it has the bytes that are refused");
+        working.exchange.refuse(error.status().unwrap_or(StatusCode::BAD_REQUEST));
+        self.step = Step::Close(End::Linger);
+        if self.shared.config.access_log.is_on()
+            && let Some((status, body_bytes)) = working.exchange.sent()
+        {
+            let (date, client) = (&self.shared.date(), self.endpoints.client);
+            let entry = Entry { date, client, line: None, status, body_bytes, took: Duration::ZERO };
+            self.shared.config.access_log.note(&entry);
         }
     }
 
@@ -164,30 +232,16 @@ impl<S: Stream, A: App> Serve<S, A> {
             working.exchange.with(|connection, _| connection.close_after_response());
         }
         working.exchange.look_at_handles();
-        let (app, call, exchange) = (&self.shared.app, &mut working.call, &working.exchange);
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            if call.is_none() {
-                let handles = (Rc::clone(exchange), Rc::clone(exchange), Rc::clone(exchange));
-                call.set(Some(app.call(Scope::new(handles.0), Receive::new(handles.1), Send::new(handles.2))));
+        match call::poll(&self.shared.app, working, cx) {
+            Poll::Ready(outcome) => {
+                self.settle(outcome);
+                Poll::Ready(Ok(Done::Next))
             }
-            let under_way = call.as_mut().as_pin_mut().expect("set above, or before");
-            let outcome = ready!(under_way.poll(cx));
-            call.set(None);
-            Poll::Ready(outcome)
-        }));
-        let outcome = match polled {
-            Ok(Poll::Pending) => {
+            Poll::Pending => {
                 let moved = self.move_bytes(cx, input);
-                return if moved.is_pending() { self.watch(cx, input) } else { moved };
+                if moved.is_pending() { self.watch(cx, input) } else { moved }
             }
-            Ok(Poll::Ready(outcome)) => Some(outcome),
-            Err(_panic) => {
-                log_panic();
-                drop(catch_unwind(AssertUnwindSafe(|| call.set(None)))); // what panics once may do so again
-                None
-            }
-        };
-        Poll::Ready(Ok(self.settle(outcome)))
+        }
     }
 
     /// The application waits, and so does its connection: for its handles, and for the client. One that has broken the
@@ -201,49 +255,77 @@ impl<S: Stream, A: App> Serve<S, A> {
             && let Poll::Ready(read) = self.poll_more(cx, input)?
         {
             self.ended = read == 0;
+            if self.ended && self.shared.config.half_close == HalfClose::Gone {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            }
         }
         Poll::Pending
     }
 
     /// The application has ended, with `None` by a panic: sees to it that there is an answer, and what follows it.
-    fn settle(&mut self, outcome: Option<Result>) -> Done {
+    fn settle(&mut self, outcome: Option<Result>) {
         let working = self.working.as_mut().expect("held until the connection is idle");
-        match outcome {
+        match &outcome {
             Some(Err(error)) if error.is_gone() => log::debug!("{error}"),
             Some(Err(error)) => log::error!("the application failed on {}: {error}", working.exchange.head.target()),
             _ => {}
         }
+        self.shared.end_request();
         let (next, is_due) = working.exchange.with(|connection, _| (connection.next_step(), connection.is_due()));
-        let next = match (next, outcome) {
-            (Some(next), _) => next,
-            (None, outcome) if is_due => {
-                if let Some(Ok(())) = outcome {
-                    log::error!("the application gave no response on {}", working.exchange.head.target());
-                }
-                let status = match outcome {
-                    Some(Err(error)) => error.status().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-                    _ => StatusCode::INTERNAL_SERVER_ERROR,
-                };
-                working.exchange.refuse(status);
-                self.step = Step::Close { linger: true };
-                return Done::Next;
-            }
-            (None, _) => {
+        match next {
+            Some(next) => self.follow(next),
+            None if is_due => self.fail(outcome),
+            None => {
                 log::error!("a response on {} was not completed, and is cut", working.exchange.head.target());
-                self.step = Step::Close { linger: false }; // what was written before it is sent
-                return Done::Next;
+                let unseen = working.exchange.with(|connection, _| connection.ends_with_connection());
+                self.step = Step::Close(if unseen { End::Reset } else { End::Cut }); // what was written before it is sent
+                self.note();
             }
+        }
+    }
+
+    /// Answers for an application that has not.
+    #[cold]
+    fn fail(&mut self, outcome: Option<Result>) {
+        let working = self.working.as_mut().expect("held until the connection is idle");
+        if let Some(Ok(())) = outcome {
+            log::error!("the application gave no response on {}", working.exchange.head.target());
+        }
+        let status = match outcome {
+            Some(Err(error)) => error.status(),
+            _ => None,
         };
+        working.exchange.refuse(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+        self.step = Step::Close(End::Linger);
+        self.note();
+    }
+
+    /// A response is over: this comes next.
+    #[inline]
+    fn follow(&mut self, next: Next) {
+        self.note();
         self.unwritten += 1;
         self.step = match next {
             Next::Request => {
+                let working = self.working.as_mut().expect("held until the connection is idle");
                 own(&mut working.exchange).recycle();
                 Step::Head
             }
             Next::Drain => Step::Drain(0),
-            Next::Close => Step::Close { linger: true },
+            Next::Close => Step::Close(End::Linger),
         };
-        Done::Next
+    }
+
+    /// Logs the request that is over, if that is wanted.
+    #[inline]
+    fn note(&mut self) {
+        let working = self.working.as_mut().expect("held until the connection is idle");
+        if let Some(began) = working.began.take() {
+            let scope = Scope::new(Rc::clone(&working.exchange));
+            if let Some(entry) = Entry::of(&scope, &self.shared.date(), now().saturating_duration_since(began)) {
+                self.shared.config.access_log.note(&entry);
+            }
+        }
     }
 
     /// The application waits: writes what it has sent, reads what it asks for, and waits if there is neither.
@@ -263,7 +345,10 @@ impl<S: Stream, A: App> Serve<S, A> {
             moved = true;
             let working = self.working.as_mut().expect("as above");
             match working.exchange.receive_body(input.bytes(&working.input), true) {
-                Ok(used) => input.use_up(&mut working.input, used),
+                Ok(used) => {
+                    self.progress |= used > 0;
+                    input.use_up(&mut working.input, used);
+                }
                 Err(error) => log::debug!("a body was refused: {error}"), // the application is told
             }
         }
@@ -283,6 +368,7 @@ impl<S: Stream, A: App> Serve<S, A> {
         let next = working.exchange.with(|connection, _| connection.next_step());
         self.step = match used {
             Ok(used) if thrown + used <= DRAIN_BYTES_MAX => {
+                self.progress = true;
                 input.use_up(&mut working.input, used);
                 if next == Some(Next::Request) {
                     own(&mut working.exchange).recycle();
@@ -291,39 +377,87 @@ impl<S: Stream, A: App> Serve<S, A> {
                     Step::Drain(thrown + used)
                 }
             }
-            _ => Step::Close { linger: true },
+            _ => Step::Close(End::Linger),
         };
         Poll::Ready(Ok(Done::Next))
     }
 
     /// Writes what there is, and ends this side.
-    fn close(&mut self, cx: &mut Context<'_>, linger: bool) -> Poll<io::Result<Done>> {
+    fn close(&mut self, cx: &mut Context<'_>, end: End) -> Poll<io::Result<Done>> {
         ready!(self.poll_write(cx))?;
-        if !linger {
-            return Poll::Ready(Ok(Done::Over));
+        match end {
+            End::Linger => {
+                ready!(self.stream.poll_shutdown(cx))?;
+                self.step = Step::Linger(0);
+                self.shared.begin_lingering();
+                return Poll::Ready(Ok(Done::Next));
+            }
+            End::Cut => {}
+            End::Reset => self.stream.abort(),
         }
-        ready!(self.stream.poll_shutdown(cx))?;
-        self.step = Step::Linger(sleep(LINGER), 0);
-        self.shared.begin_lingering();
-        Poll::Ready(Ok(Done::Next))
+        Poll::Ready(Ok(Done::Over))
     }
 
     /// Throws away what the client still sends, until it has read the answer and closes, or long enough.
-    fn linger(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
-        let Step::Linger(limit, thrown) = &mut self.step else { unreachable!("called in this step alone") };
-        if Pin::new(limit).poll(cx).is_ready() {
-            return Poll::Ready(Ok(Done::Over));
-        }
+    fn linger(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>, thrown: usize) -> Poll<io::Result<Done>> {
         let read = ready!(self.stream.poll_read(cx, input.scratch))?;
-        *thrown += read;
-        Poll::Ready(Ok(if read == 0 || *thrown > DRAIN_BYTES_MAX { Done::Over } else { Done::Next }))
+        self.step = Step::Linger(thrown + read);
+        Poll::Ready(Ok(if read == 0 || thrown + read > DRAIN_BYTES_MAX { Done::Over } else { Done::Next }))
+    }
+
+    /// What the task waits for.
+    fn waits_for(&self) -> Wait {
+        let Some(working) = &self.working else {
+            return if self.requests == 0 { Wait::Head } else { Wait::KeepAlive };
+        };
+        match self.step {
+            Step::Linger(_) => Wait::Linger,
+            _ if working.exchange.has_output() => Wait::Write,
+            Step::Head => Wait::Head,
+            Step::Call if working.exchange.wants_body_of_request() => Wait::Body,
+            Step::Call => Wait::Application,
+            Step::Drain(_) => Wait::Body,
+            Step::Close(_) => Wait::Write,
+        }
+    }
+
+    /// The task has waited for too long.
+    #[cold]
+    fn time_out(&mut self) -> Done {
+        log::debug!("a client was too slow: {:?}", self.deadline.wait());
+        match (self.deadline.wait(), &self.step, &self.working) {
+            (Wait::Head, _, Some(_)) => self.refuse(&Error::new(Kind::HeadTimeout)),
+            (Wait::Body, Step::Call, Some(working)) => working.exchange.time_out_body(),
+            (Wait::Body, ..) => self.step = Step::Close(End::Linger),
+            (Wait::Write, ..) => {
+                self.stream.abort();
+                return Done::Over;
+            }
+            _ => return Done::Over,
+        }
+        Done::Next
+    }
+
+    /// The client has gone: the application is dropped, unless it goes on alone.
+    fn lose_client(&mut self) {
+        if matches!(self.step, Step::Call)
+            && self.working.as_ref().is_some_and(|working| working.exchange.finishes_alone())
+            && let Some(working) = self.working.take()
+        {
+            self.step = Step::Head; // the request is not this task's any more
+            call::leave_alone(&self.shared, working);
+        }
     }
 
     /// Writes all that is to be written.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(working) = &self.working else { return Poll::Ready(Ok(())) };
         let stream = &mut self.stream;
-        let written = working.exchange.with(|_, out| write_all(stream, cx, out));
+        let (written, progress) = working.exchange.with(|_, out| {
+            let before = out.len();
+            (write_all(stream, cx, out), out.len() < before)
+        });
+        self.progress |= progress;
         if written.is_ready() {
             self.unwritten = 0;
         }
@@ -363,12 +497,24 @@ impl<S: Stream, A: App> Future for Serve<S, A> {
         if shared.stopping() == Stop::Now {
             return Poll::Ready(());
         }
-        shared.refresh_date();
-        match ready!(shared.with_scratch(|scratch| this.drive(cx, scratch))) {
-            Ok(()) => {}
-            Err(error) => log::debug!("a connection failed: {error}"),
+        let now = shared.refresh_date();
+        loop {
+            match shared.with_scratch(|scratch| this.drive(cx, scratch)) {
+                Poll::Ready(Ok(())) => return Poll::Ready(()),
+                Poll::Ready(Err(error)) => {
+                    log::debug!("a connection failed: {error}");
+                    this.lose_client();
+                    return Poll::Ready(());
+                }
+                Poll::Pending => {}
+            }
+            let (wait, progress) = (this.waits_for(), std::mem::take(&mut this.progress));
+            ready!(this.deadline.poll(cx, wait, progress, &shared.clock, now));
+            if let Done::Over = this.time_out() {
+                this.lose_client();
+                return Poll::Ready(());
+            }
         }
-        Poll::Ready(())
     }
 }
 
@@ -376,13 +522,15 @@ impl<S, A: App> Drop for Serve<S, A> {
     fn drop(&mut self) {
         if let Some(mut working) = self.working.take() {
             working.exchange.abandon();
-            if catch_unwind(AssertUnwindSafe(|| working.call.set(None))).is_ok() {
+            if matches!(self.step, Step::Call) {
+                self.shared.end_request();
+            }
+            if call::end(&mut working) {
                 self.shared.keep_working(working);
-            } else {
-                log_panic();
             }
         }
-        self.shared.leave(self.key, matches!(self.step, Step::Linger(..)));
+        self.shared.leave(self.key, matches!(self.step, Step::Linger(_)));
+        self.shared.close();
     }
 }
 
@@ -428,9 +576,4 @@ fn own(exchange: &mut Rc<Exchange>) -> &mut Exchange {
         *exchange = Rc::new(exchange.move_on());
     }
     Rc::get_mut(exchange).expect("just made, or just looked at")
-}
-
-#[cold]
-fn log_panic() {
-    log::error!("the application panicked; the request is answered with 500 if it can be");
 }

@@ -1,8 +1,9 @@
 //! What the connections of one server share: the application, the pools, the date, and whether to stop.
 
-use crate::asgi::{App, Exchange};
+use super::config::Config;
+use super::deadline::Clock;
+use crate::asgi::{App, Exchange, Surroundings};
 use crate::codec::date::Date;
-use crate::limits::Limits;
 use bytes::BytesMut;
 use evloop_runtime::engine::{Arena, Key};
 use evloop_runtime::time::turn_now;
@@ -21,6 +22,11 @@ const KEPT_MAX: usize = 256;
 /// What input memory a set may keep.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
 
+/// How long the end of a connection waits for the client to read the last answer, while what it still sends is thrown
+/// away. Closing at once would answer that with a reset, which can destroy the answer before it is read (RFC 9112 section
+/// 9.6).
+const LINGER: Duration = Duration::from_secs(2);
+
 /// Whether the server goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
@@ -34,10 +40,20 @@ pub(super) enum Stop {
 
 pub(super) struct Shared<A: App> {
     pub(super) app: A,
-    pub(super) limits: Limits,
+    pub(super) config: Config,
+    pub(super) clock: Clock,
+    pub(super) surroundings: Rc<Surroundings>,
     stop: Cell<Stop>,
-    /// The task of each open connection.
+    /// The task of each connection that has been polled.
     connections: RefCell<Arena<Waker>>,
+    /// Connections that were taken and have not ended.
+    open: Cell<usize>,
+    /// Requests that are being served.
+    in_service: Cell<usize>,
+    /// Requests that were taken.
+    requests: Cell<u64>,
+    /// Who accepts, and waits for room, or to be told to stop.
+    acceptor: Cell<Option<Waker>>,
     /// Those of them that have no request left, and wait for the client to read the last answer.
     lingering: Cell<usize>,
     /// Who waits for the last connection to end.
@@ -56,13 +72,22 @@ pub(super) struct Working<A: App> {
     pub(super) call: Pin<Box<Option<A::Future>>>,
     /// Bytes that have come and are not used up.
     pub(super) input: BytesMut,
+    /// When the request's head was whole, if that is to be logged.
+    pub(super) began: Option<Instant>,
 }
 
 impl<A: App> Shared<A> {
-    pub(super) fn new(app: A, limits: Limits) -> Shared<A> {
+    pub(super) fn new(app: A, config: Config, surroundings: Surroundings) -> Shared<A> {
+        let clock = Clock::new(turn_now(), config.timeouts, LINGER);
         Shared {
             app,
-            limits,
+            config,
+            clock,
+            surroundings: Rc::new(surroundings),
+            open: Cell::new(0),
+            in_service: Cell::new(0),
+            requests: Cell::new(0),
+            acceptor: Cell::new(None),
             stop: Cell::new(Stop::No),
             connections: RefCell::default(),
             lingering: Cell::new(0),
@@ -76,6 +101,64 @@ impl<A: App> Shared<A> {
 
     pub(super) fn stopping(&self) -> Stop {
         self.stop.get()
+    }
+
+    /// A connection was taken.
+    pub(super) fn open(&self) {
+        self.open.set(self.open.get() + 1);
+    }
+
+    /// A connection that was taken is no more.
+    pub(super) fn close(&self) {
+        self.open.set(self.open.get() - 1);
+        if self.config.connections_max.is_some() {
+            self.wake_acceptor();
+        }
+    }
+
+    /// Ready when there is room for another connection.
+    pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.config.connections_max.is_none_or(|max| self.open.get() < max) {
+            return Poll::Ready(());
+        }
+        self.acceptor.set(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
+    /// Ready when so many requests were served that the server shall stop.
+    pub(super) fn poll_exhausted(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(max) = self.config.requests_max else { return Poll::Pending };
+        if self.requests.get() >= max {
+            return Poll::Ready(());
+        }
+        self.acceptor.set(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
+    fn wake_acceptor(&self) {
+        self.acceptor.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// A request has come: whether it can be served, or too many are.
+    #[inline]
+    pub(super) fn begin_request(&self) -> bool {
+        let in_service = self.in_service.get();
+        if self.config.concurrency_max.is_some_and(|max| in_service >= max) {
+            return false;
+        }
+        self.in_service.set(in_service + 1);
+        let requests = self.requests.get() + 1;
+        self.requests.set(requests);
+        if self.config.requests_max == Some(requests) {
+            self.wake_acceptor();
+        }
+        true
+    }
+
+    /// A request that was served is over.
+    #[inline]
+    pub(super) fn end_request(&self) {
+        self.in_service.set(self.in_service.get() - 1);
     }
 
     /// Tells all connections.
@@ -142,7 +225,8 @@ impl<A: App> Shared<A> {
     pub(super) fn take_working(&self) -> Box<Working<A>> {
         let kept = self.kept.borrow_mut().pop();
         kept.unwrap_or_else(|| {
-            Box::new(Working { exchange: Rc::new(Exchange::new()), call: Box::pin(None), input: BytesMut::new() })
+            let exchange = Rc::new(Exchange::new(Rc::clone(&self.surroundings)));
+            Box::new(Working { exchange, call: Box::pin(None), input: BytesMut::new(), began: None })
         })
     }
 
@@ -167,14 +251,15 @@ impl<A: App> Shared<A> {
         self.date.get()
     }
 
-    /// Looks whether it is another second: once a poll, for all the requests that are answered in it. The system is asked
-    /// once a second.
+    /// Looks whether it is another second, and tells the time of this turn: once a poll, for all the requests that are
+    /// answered in it. The system is asked once a second.
     #[inline]
-    pub(super) fn refresh_date(&self) {
+    pub(super) fn refresh_date(&self) -> Instant {
         let now = turn_now();
         if self.date_until.get().is_none_or(|until| now >= until) {
             self.read_date(now);
         }
+        now
     }
 
     #[cold]

@@ -3,7 +3,6 @@
 mod applications;
 mod bounds;
 mod clients;
-mod memory;
 mod stop;
 mod transcripts;
 
@@ -11,6 +10,7 @@ use super::Server;
 use crate::asgi::App;
 use crate::limits::Limits;
 use crate::router::{BodyStream, Request, Response, Router};
+use crate::testing::memory;
 use bytes::Bytes;
 use evloop_runtime::sync::oneshot;
 use evloop_runtime::time::{sleep, timeout};

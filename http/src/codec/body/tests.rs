@@ -11,6 +11,7 @@ const LIMITS: Limits = Limits {
     chunk_extension_bytes_max: 12,
     trailer_bytes_max: 30,
     pipelined_max: 0,
+    requests_per_connection_max: None,
 };
 
 /// The body and how many bytes it took; none if it has not ended.

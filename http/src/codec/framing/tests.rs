@@ -97,7 +97,7 @@ fn http_1_0_has_no_chunks() {
 fn a_connect_has_no_body() {
     for field in [("content-length", "0"), ("transfer-encoding", "chunked")] {
         let seen = framing(Method::Connect, Version::Http11, &[field], &Limits::default());
-        assert_eq!(seen, Err(Error::new(Kind::ConnectBody)));
+        assert_eq!(seen, Err(Error::new(Kind::UnwantedBody)));
     }
 }
 
@@ -183,14 +183,16 @@ fn slow_twin(version: Version, fields: &[(&str, &str)]) -> Option<Framing> {
         body,
         keep_alive: !has("close") && (version == Version::Http11 || has("keep-alive")),
         expect_continue: version == Version::Http11 && !expectations.is_empty() && comes,
+        upgrade: version == Version::Http11 && has("upgrade"),
     })
 }
 
 fn field() -> impl Strategy<Value = (&'static str, &'static str)> {
     let length = proptest::sample::select(&["0", "5", "5 ", "+5", "5,5", "", "1073741825", "18446744073709551616"][..]);
     let coding = proptest::sample::select(&["chunked", "Chunked", "gzip", "gzip, chunked", "chunked, gzip", ""][..]);
-    let option =
-        proptest::sample::select(&["close", "Close", "keep-alive", "x, keep-alive", "a,close", "closed", ""][..]);
+    let option = proptest::sample::select(
+        &["close", "Close", "keep-alive", "x, keep-alive", "Upgrade", "a,close", "closed", ""][..],
+    );
     let expectation = proptest::sample::select(&["100-continue", "100-Continue", "200-ok", ""][..]);
     prop_oneof![
         length.prop_map(|value| ("content-length", value)),

@@ -64,7 +64,7 @@ fn a_head_is_method_target_version_and_fields() {
     assert_eq!(head.version(), Version::Http11);
     assert_eq!(head.authority(), "127.0.0.1:8080");
     let fields: Vec<_> = head.headers().iter().collect();
-    let expected = [("Host", &b"127.0.0.1:8080"[..]), ("User-Agent", b"curl/8.5.0"), ("Accept", b"*/*")];
+    let expected = [("host", &b"127.0.0.1:8080"[..]), ("user-agent", b"curl/8.5.0"), ("accept", b"*/*")];
     assert_eq!(fields, expected);
 }
 
@@ -395,11 +395,11 @@ fn a_request_line_has_its_limit() {
     assert!(matches!(byte_by_byte(at, &limits), Ok(Some(_))));
     let past = b"GET /1234567 HTTP/1.1\r\nHost: a\r\n\r\n";
     let error = Error::new(Kind::RequestLineTooLong);
-    assert_eq!(look(past, &limits, &mut RequestHead::default()), Err(error));
-    assert_eq!(byte_by_byte(past, &limits), Err(error));
+    assert_eq!(look(past, &limits, &mut RequestHead::default()), Err(error.clone()));
+    assert_eq!(byte_by_byte(past, &limits), Err(error.clone()));
     // Noticed as soon as there can be no end of the line within the limit.
     assert_eq!(byte_by_byte(&b"GET /123456789012345678901234567890"[..21], &limits), Ok(None));
-    assert_eq!(byte_by_byte(&b"GET /123456789012345678901234567890"[..22], &limits), Err(error));
+    assert_eq!(byte_by_byte(&b"GET /123456789012345678901234567890"[..22], &limits), Err(error.clone()));
     assert_eq!(error.status(), Some(StatusCode::URI_TOO_LONG));
     // An empty line in front is no part of it.
     assert!(matches!(byte_by_byte(&[b"\r\n", &at[..]].concat(), &limits), Ok(Some(_))));
@@ -413,8 +413,8 @@ fn a_head_has_its_limit() {
     assert_eq!(look(&followed, &limits, &mut RequestHead::default()), whole(CURL));
     let past = Limits { head_bytes_max: CURL.len() - 1, ..Limits::default() };
     let error = Error::new(Kind::HeadTooLong);
-    assert_eq!(look(CURL, &past, &mut RequestHead::default()), Err(error));
-    assert_eq!(byte_by_byte(CURL, &past), Err(error));
+    assert_eq!(look(CURL, &past, &mut RequestHead::default()), Err(error.clone()));
+    assert_eq!(byte_by_byte(CURL, &past), Err(error.clone()));
     assert_eq!(byte_by_byte(&CURL[..CURL.len() - 2], &past), Ok(None));
     assert_eq!(error.status(), Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
 }
@@ -530,11 +530,12 @@ proptest! {
                 let seen = format!("{} {} {}", head.method_str(), head.target(), head.version().as_str());
                 prop_assert_eq!(seen.into_bytes(), line);
                 let owned = |(name, value): (&str, &[u8])| (name.as_bytes().to_vec(), value.to_vec());
-                prop_assert_eq!(head.headers().iter().map(owned).collect::<Vec<_>>(), fields);
+                let lower = fields.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
+                prop_assert_eq!(head.headers().iter().map(owned).collect::<Vec<_>>(), lower.collect::<Vec<_>>());
             }
             Ok(None) => prop_assert_eq!(twin, None),
             // The twin does not look at what targets and fields mean.
-            Err(error) => prop_assert!(twin.is_none() || !is_grammar(error.kind()), "{error}"),
+            Err(error) => prop_assert!(twin.is_none() || !is_grammar(error.clone().kind()), "{error}"),
         }
     }
 

@@ -42,7 +42,7 @@ fn application_that_panics_before_it_gives_a_future_is_a_500() {
 #[test]
 fn application_that_ends_without_a_response_or_fails_before_it_is_a_500() {
     async fn app(scope: Scope, _: Receive, mut send: Send) -> Result {
-        match scope.path() {
+        match &*scope.path() {
             "/nothing" => Ok(()),
             "/begun" => send.response_start(200, NO_FIELDS).await,
             _ => Err(Error::new(Kind::ResponseLength)),
@@ -66,7 +66,7 @@ async fn unreliable(scope: Scope, _: Receive, mut send: Send) -> Result {
         sleep(ms(10)).await;
     }
     assert!(scope.path() != "/panics", "this application panics in the middle of its answer");
-    if scope.path() == "/fails" { Err(Error::new(Kind::ResponseOrder)) } else { Ok(()) }
+    if scope.path() == "/fails" { Err(Error::new(Kind::ResponseNotBegun)) } else { Ok(()) }
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn handles_that_outlive_their_call_are_told_that_it_is_over() {
                 let late = send.respond(StatusCode::OK, b"again", NO_FIELDS);
                 let piece = send.response_piece("more").await;
                 let body = receive.piece().await;
-                let path = scope.path().to_owned();
+                let path = scope.path().into_owned();
                 noted.borrow_mut().push((
                     path,
                     late.is_err(),
@@ -229,8 +229,8 @@ fn handles_that_outlive_their_call_are_told_that_it_is_over() {
         assert_eq!(client.unread_bytes(), 0);
         client.finish();
         assert_eq!(client.rest().await, b"");
-        let gone = Err(Error::new(Kind::Gone));
-        let expected = [("/one".to_owned(), true, true, gone), ("/two".to_owned(), true, true, gone)];
+        let gone = || Err(Error::new(Kind::Gone));
+        let expected = [("/one".to_owned(), true, true, gone()), ("/two".to_owned(), true, true, gone())];
         assert_eq!(*outcomes.borrow(), expected);
     });
 }

@@ -1,17 +1,49 @@
 //! A network in memory: pipes of bounded size, ends that close one side or both, resets, and counters.
+//!
+//! ```text
+//!                ┌───────── Pipe, of so many bytes ─────────▶
+//!   client: End  │                                           server: ServerEnd, which counts what the server does
+//!                ◀───────── Pipe, of so many bytes ─────────┘
+//! ```
+//!
+//! It behaves as sockets do where a server can tell: a full pipe makes the writer wait, what was written can be read after
+//! the writer has gone, and writing to whom nobody reads is an error. Nothing in it depends on the kernel or on time, so a
+//! test on it runs the same way each time.
+//!
+//! # Examples
+//! ```
+//! use evloop_http::asgi::{Receive, Result, Scope, Send};
+//! use evloop_http::server::Server;
+//! use evloop_http::testing::Network;
+//!
+//! async fn hello(_: Scope, _: Receive, mut send: Send) -> Result {
+//!     send.response_start(200, [("content-type", "text/plain")]).await?;
+//!     send.response_body("Hello").await
+//! }
+//!
+//! evloop_runtime::block_on(async {
+//!     let network = Network::default();
+//!     evloop_runtime::spawn(Server::new(network.clone()).serve(hello));
+//!     let mut client = network.connect(1_000);
+//!     client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+//!     assert!(client.rest().await.ends_with(b"\r\n\r\nHello"));
+//! });
+//! ```
 
-use super::super::Listener;
+use super::HELD_BYTES_MAX;
+use crate::server::{Listener, Stream};
 use evloop_runtime::io::{AsyncRead, AsyncWrite};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-/// Where clients connect.
+/// Where clients connect: a listener to the server, and all its clones are the same network.
 #[derive(Clone, Default)]
-pub(super) struct Network {
+pub struct Network {
     backlog: Rc<RefCell<Backlog>>,
 }
 
@@ -20,15 +52,23 @@ struct Backlog {
     waiting: VecDeque<End>,
     acceptor: Option<Waker>,
     accepted: usize,
+    closed: bool,
 }
 
 impl Network {
     /// Connects a client; each direction holds so many bytes.
-    pub(super) fn connect(&self, pipe_bytes: usize) -> End {
+    ///
+    /// # Panics
+    /// When that is none: nothing could ever pass.
+    pub fn connect(&self, pipe_bytes: usize) -> End {
+        assert!(pipe_bytes > 0, "a pipe without room lets nothing pass");
         let (up, down) = (Pipe::new(pipe_bytes), Pipe::new(pipe_bytes));
         let client = End { incoming: Rc::clone(&down), outgoing: Rc::clone(&up), seen: Rc::default() };
         let server = End { incoming: up, outgoing: down, seen: Rc::clone(&client.seen) };
         let mut backlog = self.backlog.borrow_mut();
+        if backlog.closed {
+            return client; // and the server's end is dropped
+        }
         backlog.waiting.push_back(server);
         let acceptor = backlog.acceptor.take();
         drop(backlog);
@@ -36,9 +76,26 @@ impl Network {
         client
     }
 
+    /// Takes no connection any more: those that wait and those to come end at once.
+    pub(super) fn close(&self) {
+        let mut backlog = self.backlog.borrow_mut();
+        backlog.closed = true;
+        let waiting = std::mem::take(&mut backlog.waiting);
+        drop(backlog);
+        drop(waiting); // which wakes their clients
+    }
+
     /// How many connections the server has taken.
-    pub(super) fn accepted(&self) -> usize {
+    pub fn accepted(&self) -> usize {
         self.backlog.borrow().accepted
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let backlog = self.backlog.borrow();
+        let mut shown = f.debug_struct("Network");
+        shown.field("waiting", &backlog.waiting.len()).field("accepted", &backlog.accepted).finish_non_exhaustive()
     }
 }
 
@@ -95,21 +152,47 @@ fn change(pipe: &RefCell<Pipe>, change: impl FnOnce(&mut Pipe)) {
 }
 
 /// What the server did with its end.
-#[derive(Default)]
-pub(super) struct Seen {
-    /// Writes that took bytes.
-    pub(super) writes: Cell<usize>,
-    /// Reads that gave bytes.
-    pub(super) reads: Cell<usize>,
-    pub(super) bytes_read: Cell<usize>,
-    /// It has ended its writing side and still holds the connection.
-    pub(super) shut_down: Cell<bool>,
-    /// It has let go of the connection.
-    pub(super) gone: Cell<bool>,
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub(crate) writes: Cell<usize>,
+    pub(crate) reads: Cell<usize>,
+    pub(crate) bytes_read: Cell<usize>,
+    pub(crate) shut_down: Cell<bool>,
+    pub(crate) gone: Cell<bool>,
 }
 
-/// One end of a connection.
-pub(super) struct End {
+impl Seen {
+    /// How many of its writes took bytes.
+    pub fn writes(&self) -> usize {
+        self.writes.get()
+    }
+
+    /// How many of its reads gave bytes.
+    pub fn reads(&self) -> usize {
+        self.reads.get()
+    }
+
+    /// How many bytes it has read.
+    pub fn bytes_read(&self) -> usize {
+        self.bytes_read.get()
+    }
+
+    /// Whether it has ended its writing side.
+    pub fn is_shut_down(&self) -> bool {
+        self.shut_down.get()
+    }
+
+    /// Whether it has let go of the connection.
+    pub fn is_gone(&self) -> bool {
+        self.gone.get()
+    }
+}
+
+/// The client's end of a connection. Dropping it closes the connection.
+///
+/// Beside the methods of [`AsyncRead`] and [`AsyncWrite`] it has some that are short to write in a test: they panic where
+/// a test would fail.
+pub struct End {
     incoming: Rc<RefCell<Pipe>>,
     outgoing: Rc<RefCell<Pipe>>,
     seen: Rc<Seen>,
@@ -117,41 +200,64 @@ pub(super) struct End {
 
 impl End {
     /// What the server did with its end.
-    pub(super) fn seen(&self) -> &Seen {
+    pub fn seen(&self) -> &Seen {
         &self.seen
     }
 
-    /// How many answer bytes lie in the pipe.
-    pub(super) fn unread_bytes(&self) -> usize {
+    /// How many bytes of the server lie in the pipe.
+    pub fn unread_bytes(&self) -> usize {
         self.incoming.borrow().bytes.len()
     }
 
+    /// Whether the server will send no more; what it has sent may still lie in the pipe.
+    pub fn is_ended(&self) -> bool {
+        self.incoming.borrow().ended
+    }
+
     /// Sends all of it.
-    pub(super) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    ///
+    /// # Panics
+    /// When the server has closed the connection.
+    ///
+    /// # Cancel safety
+    /// A part of it may have been sent.
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.write_all(bytes.as_ref()).await.expect("the server reads");
     }
 
-    /// Sends no more.
-    pub(super) fn finish(&mut self) {
+    /// Sends no more, and still receives.
+    pub fn finish(&mut self) {
         change(&self.outgoing, |pipe| pipe.ended = true);
     }
 
     /// Breaks the connection, as a client that crashed does.
-    pub(super) fn reset(self) {
+    pub fn reset(self) {
         for pipe in [&self.incoming, &self.outgoing] {
             change(pipe, |pipe| pipe.reset = true);
         }
     }
 
     /// Waits for so many bytes.
-    pub(super) async fn take(&mut self, bytes: usize) -> Vec<u8> {
+    ///
+    /// # Panics
+    /// When the connection ends before.
+    ///
+    /// # Cancel safety
+    /// What has come so far is lost.
+    pub async fn take(&mut self, bytes: usize) -> Vec<u8> {
         let mut taken = vec![0; bytes];
         self.read_exact(&mut taken).await.expect("the server answers");
         taken
     }
 
     /// Waits until what was read ends so.
-    pub(super) async fn until(&mut self, end: &str) -> String {
+    ///
+    /// # Panics
+    /// When the connection ends before, when more than [`HELD_BYTES_MAX`] have come, or when it is no text.
+    ///
+    /// # Cancel safety
+    /// What has come so far is lost.
+    pub async fn until(&mut self, end: &str) -> String {
         let mut text = Vec::new();
         let mut byte = [0];
         while !text.ends_with(end.as_bytes()) {
@@ -159,15 +265,46 @@ impl End {
                 0 => panic!("the connection ended after {:?}", String::from_utf8_lossy(&text)),
                 _ => text.push(byte[0]),
             }
+            assert!(text.len() <= HELD_BYTES_MAX, "the server sends on and on, and never {end:?}");
         }
         String::from_utf8(text).expect("answers are text here")
     }
 
     /// Waits for the end of what the server sends.
-    pub(super) async fn rest(&mut self) -> Vec<u8> {
+    ///
+    /// # Panics
+    /// When the connection breaks, or when more than [`HELD_BYTES_MAX`] have come.
+    ///
+    /// # Cancel safety
+    /// What has come so far is lost.
+    pub async fn rest(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        self.read_to_end(&mut bytes).await.expect("the server ends the connection in order");
-        bytes
+        let mut piece = vec![0; 16 * 1024];
+        loop {
+            match self.read(&mut piece).await.expect("the server ends the connection in order") {
+                0 => return bytes,
+                read => bytes.extend_from_slice(&piece[..read]),
+            }
+            assert!(bytes.len() <= HELD_BYTES_MAX, "the server sends on and on");
+        }
+    }
+
+    /// Ready when the server has read all that was sent, or will read no more.
+    pub(super) fn poll_taken(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut pipe = self.outgoing.borrow_mut();
+        if pipe.bytes.is_empty() || pipe.unread || pipe.reset {
+            return Poll::Ready(());
+        }
+        pipe.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl fmt::Debug for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("End");
+        shown.field("unread_bytes", &self.unread_bytes()).field("is_ended", &self.is_ended());
+        shown.field("seen", &self.seen).finish_non_exhaustive()
     }
 }
 
@@ -182,9 +319,11 @@ impl AsyncRead for End {
             return Poll::Pending;
         }
         let read = buf.len().min(pipe.bytes.len());
-        for (to, from) in buf.iter_mut().zip(pipe.bytes.drain(..read)) {
-            *to = from;
-        }
+        let (front, back) = pipe.bytes.as_slices();
+        let at_front = front.len().min(read);
+        buf[..at_front].copy_from_slice(&front[..at_front]);
+        buf[at_front..read].copy_from_slice(&back[..read - at_front]);
+        pipe.bytes.drain(..read);
         let writer = pipe.writer.take();
         drop(pipe);
         writer.into_iter().for_each(Waker::wake);
@@ -232,7 +371,16 @@ impl Drop for End {
 }
 
 /// The server's end, which keeps count.
-pub(super) struct ServerEnd(End);
+#[derive(Debug)]
+pub struct ServerEnd(End);
+
+impl Stream for ServerEnd {
+    fn abort(&mut self) {
+        for pipe in [&self.0.incoming, &self.0.outgoing] {
+            change(pipe, |pipe| pipe.reset = true);
+        }
+    }
+}
 
 impl AsyncRead for ServerEnd {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {

@@ -1,0 +1,187 @@
+//! One line for each request that was answered.
+//!
+//! The lines go to [`log`], with the target [`TARGET`] and at the level `info`; so the program that embeds the server
+//! chooses where they end up. When nobody wants them, none is made.
+
+use crate::asgi::Scope;
+use crate::codec::date::Date;
+use crate::message::StatusCode;
+use std::fmt::{self, Write as _};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Under which name the lines are logged.
+pub const TARGET: &str = "evloop::access";
+
+/// Whether and how requests are logged.
+///
+/// # Examples
+/// ```no_run
+/// use evloop_http::access_log::AccessLog;
+/// use evloop_http::{Request, Router, Server};
+///
+/// # fn main() -> std::io::Result<()> {
+/// evloop_runtime::run(async {
+///     let app = Router::new().get("/", |_: Request| async { "Hello" });
+///     Server::bind("127.0.0.1:8000")?.access_log(AccessLog::Common).serve(app).await
+/// })
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Not at all.
+    #[default]
+    Off,
+    /// In the common log format, and how long it took: `127.0.0.1 - - [22/Nov/2026:08:00:00 +0000] "GET / HTTP/1.1" 200
+    /// 13 0.000210`. The last number is in seconds.
+    Common,
+    /// As one JSON object a line, with `time`, `client`, `method`, `target`, `version`, `status`, `bytes` and `seconds`.
+    Json,
+}
+
+impl AccessLog {
+    /// Whether a line would be taken by anybody.
+    #[inline]
+    pub(crate) fn is_on(self) -> bool {
+        self != AccessLog::Off && log::log_enabled!(target: TARGET, log::Level::Info)
+    }
+
+    /// Logs a request that was answered.
+    pub(crate) fn note(self, entry: &Entry<'_>) {
+        match self {
+            AccessLog::Off => {}
+            AccessLog::Common => log::info!(target: TARGET, "{}", Common(entry)),
+            AccessLog::Json => log::info!(target: TARGET, "{}", Json(entry)),
+        }
+    }
+}
+
+/// What is logged of a request.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) date: &'a Date,
+    pub(crate) client: Option<SocketAddr>,
+    /// Method, target and version, where they could be read.
+    pub(crate) line: Option<(&'a str, &'a str, &'a str)>,
+    pub(crate) status: StatusCode,
+    /// Bytes of the answer's body that were sent, or are about to be.
+    pub(crate) body_bytes: u64,
+    /// From the whole head of the request to the end of the answer.
+    pub(crate) took: Duration,
+}
+
+impl<'a> Entry<'a> {
+    /// What a scope tells of its request, whose response has begun.
+    pub(crate) fn of(scope: &'a Scope, date: &'a Date, took: Duration) -> Option<Entry<'a>> {
+        let (status, body_bytes) = scope.sent()?;
+        let head = scope.head();
+        let line = Some((head.method_str(), head.target(), head.version().as_str()));
+        Some(Entry { date, client: scope.client(), line, status, body_bytes, took })
+    }
+}
+
+/// The common log format, which NCSA's server began: <https://httpd.apache.org/docs/2.4/logs.html#common>.
+struct Common<'a>(&'a Entry<'a>);
+
+impl fmt::Display for Common<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Entry { date, client, line, status, body_bytes, took } = self.0;
+        match client {
+            Some(client) => write!(f, "{}", client.ip())?,
+            None => f.write_char('-')?,
+        }
+        // Of `Sun, 22 Nov 2026 08:00:00 GMT`.
+        let date = date.as_str();
+        write!(f, " - - [{}/{}/{}:{} +0000] ", &date[5..7], &date[8..11], &date[12..16], &date[17..25])?;
+        match line {
+            Some((method, target, version)) => write!(f, "\"{method} {} {version}\"", Escaped(target))?,
+            None => f.write_str("\"-\"")?,
+        }
+        write!(f, " {} {body_bytes} {:.6}", status.as_u16(), took.as_secs_f64())
+    }
+}
+
+struct Json<'a>(&'a Entry<'a>);
+
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Entry { date, client, line, status, body_bytes, took } = self.0;
+        write!(f, "{{\"time\":\"{date}\"")?;
+        if let Some(client) = client {
+            write!(f, ",\"client\":\"{client}\"")?;
+        }
+        if let Some((method, target, version)) = line {
+            let (method, target) = (Escaped(method), Escaped(target));
+            write!(f, ",\"method\":\"{method}\",\"target\":\"{target}\",\"version\":\"{version}\"")?;
+        }
+        let (status, seconds) = (status.as_u16(), took.as_secs_f64());
+        write!(f, ",\"status\":{status},\"bytes\":{body_bytes},\"seconds\":{seconds:.6}}}")
+    }
+}
+
+/// Visible ASCII, as methods and targets are, inside quotation marks.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|character| {
+            if matches!(character, '"' | '\\') {
+                f.write_char('\\')?;
+            }
+            f.write_char(character)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(target: &str, client: Option<&str>) -> (String, String) {
+        let entry = Entry {
+            date: &Date::at(1_763_798_400),
+            client: client.map(|client| client.parse().unwrap()),
+            line: Some(("GET", target, "HTTP/1.1")),
+            status: StatusCode::OK,
+            body_bytes: 13,
+            took: Duration::from_micros(210),
+        };
+        (Common(&entry).to_string(), Json(&entry).to_string())
+    }
+
+    #[test]
+    fn common_line_says_who_when_what_and_how_long() {
+        let (common, _) = lines("/a?b", Some("127.0.0.1:5000"));
+        assert_eq!(common, "127.0.0.1 - - [22/Nov/2025:08:00:00 +0000] \"GET /a?b HTTP/1.1\" 200 13 0.000210");
+        let (common, _) = lines("/", Some("[::1]:5000"));
+        assert!(common.starts_with("::1 - - ["), "{common}");
+    }
+
+    #[test]
+    fn json_line_is_one_object() {
+        let (_, json) = lines("/a", Some("127.0.0.1:5000"));
+        let expected = "{\"time\":\"Sat, 22 Nov 2025 08:00:00 GMT\",\"client\":\"127.0.0.1:5000\",\"method\":\"GET\",\
+            \"target\":\"/a\",\"version\":\"HTTP/1.1\",\"status\":200,\"bytes\":13,\"seconds\":0.000210}";
+        assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn client_cannot_write_a_line_of_its_own() {
+        let (common, json) = lines("/\"\\x", None);
+        assert!(common.contains("\"GET /\\\"\\\\x HTTP/1.1\""), "{common}");
+        assert!(common.starts_with("- - - ["), "{common}");
+        assert!(json.contains("\"target\":\"/\\\"\\\\x\""), "{json}");
+        assert!(!json.contains("client"), "{json}");
+    }
+
+    #[test]
+    fn request_that_could_not_be_read_has_a_line_too() {
+        let (date, took) = (Date::at(0), Duration::ZERO);
+        let entry =
+            Entry { date: &date, client: None, line: None, status: StatusCode::BAD_REQUEST, body_bytes: 11, took };
+        let common = Common(&entry).to_string();
+        assert!(common.ends_with("\"-\" 400 11 0.000000"), "{common}");
+        let json = Json(&entry).to_string();
+        assert!(json.ends_with("GMT\",\"status\":400,\"bytes\":11,\"seconds\":0.000000}"), "{json}");
+    }
+}

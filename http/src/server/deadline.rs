@@ -1,0 +1,246 @@
+//! The one deadline that a connection has at a time.
+//!
+//! What a connection waits for decides how long it may: see [`Wait`]. The deadline moves with nearly every request, the
+//! timer does not: it stays armed for the earliest moment at which anything could have been late, and when it fires too
+//! early, is armed anew for what the deadline is by then. So a request costs two comparisons, and a timer is touched once
+//! in a time-out's length.
+//!
+//! Moments are milliseconds since the server began, 32 bits that wrap: a connection that idles has to be small, and none
+//! of the waits is longer than the 24 days that the comparison allows for.
+
+use crate::limits::Timeouts;
+use evloop_runtime::time::{Sleep, sleep_until};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// What a connection waits for, and for how long at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// The application, which may take as long as it likes.
+    Application,
+    /// The rest of a head, or the first byte ever.
+    Head,
+    /// More of a body.
+    Body,
+    /// Room in the socket.
+    Write,
+    /// The first byte of another request.
+    KeepAlive,
+    /// The client to close, after the last answer.
+    Linger,
+}
+
+/// A moment, and a length of time, as this file counts them.
+type Millis = u32;
+
+/// The longest wait that comparisons allow for.
+const WAIT_MAX: Millis = Millis::MAX / 2;
+
+/// How much earlier than asked for a timer may seem to fire, since its clock and ours are rounded each for itself.
+const ROUNDING: Millis = 2;
+
+/// The server's clock and time-outs.
+#[derive(Debug)]
+pub(super) struct Clock {
+    origin: Instant,
+    timeouts: Timeouts,
+    linger: Duration,
+}
+
+impl Clock {
+    pub(super) fn new(origin: Instant, timeouts: Timeouts, linger: Duration) -> Clock {
+        Clock { origin, timeouts, linger }
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the count wraps")]
+    fn millis(&self, moment: Instant) -> Millis {
+        let since = moment.saturating_duration_since(self.origin);
+        (since.as_secs() as Millis).wrapping_mul(1_000).wrapping_add(since.subsec_millis())
+    }
+
+    /// How long a wait may take; rounded up, for late is allowed and early is not.
+    #[inline]
+    fn limit(&self, wait: Wait) -> Option<Millis> {
+        let limit = match wait {
+            Wait::Application => return None,
+            Wait::Head => self.timeouts.head,
+            Wait::Body => self.timeouts.body,
+            Wait::Write => self.timeouts.write,
+            Wait::KeepAlive => self.timeouts.keep_alive,
+            Wait::Linger => Some(self.linger),
+        };
+        limit.map(|limit| Millis::try_from(limit.as_millis()).map_or(WAIT_MAX, |limit| limit.min(WAIT_MAX - 1) + 1))
+    }
+}
+
+/// When a connection has waited for long enough.
+pub(super) struct Deadline {
+    timer: Option<Sleep>,
+    /// When the timer fires, or fired last.
+    armed: Millis,
+    at: Millis,
+    wait: Wait,
+}
+
+impl Deadline {
+    pub(super) fn new() -> Deadline {
+        Deadline { timer: None, armed: 0, at: 0, wait: Wait::Application }
+    }
+
+    /// What was waited for last.
+    pub(super) fn wait(&self) -> Wait {
+        self.wait
+    }
+
+    /// Ready when this wait has taken too long. It began when another one was told before, or when there was `progress`.
+    #[inline]
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        wait: Wait,
+        progress: bool,
+        clock: &Clock,
+        now: Instant,
+    ) -> Poll<()> {
+        let begins = progress || wait != self.wait;
+        self.wait = wait;
+        let Some(limit) = clock.limit(wait) else { return Poll::Pending };
+        let now_millis = clock.millis(now);
+        if begins {
+            self.at = now_millis.wrapping_add(limit);
+        }
+        let sleeps = self.timer.is_some() && in_future(self.armed, now_millis.wrapping_add(ROUNDING));
+        if sleeps && !in_future(self.armed, self.at) { Poll::Pending } else { self.rearm(cx, now, now_millis) }
+    }
+
+    /// The timer has fired, or is set for too late a moment, or there is none yet.
+    #[cold]
+    fn rearm(&mut self, cx: &mut Context<'_>, now: Instant, now_millis: Millis) -> Poll<()> {
+        if !in_future(self.at, now_millis) {
+            return Poll::Ready(());
+        }
+        let left = self.at.wrapping_sub(now_millis);
+        let deadline = now + Duration::from_millis(u64::from(left));
+        match &mut self.timer {
+            Some(timer) => timer.reset_at(deadline),
+            None => self.timer = Some(sleep_until(deadline)),
+        }
+        self.armed = self.at;
+        Pin::new(self.timer.as_mut().expect("just armed")).poll(cx)
+    }
+}
+
+/// Whether a moment lies behind another, by no more than [`WAIT_MAX`].
+#[inline]
+fn in_future(moment: Millis, now: Millis) -> bool {
+    (1..=WAIT_MAX).contains(&moment.wrapping_sub(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use evloop_runtime::Runtime;
+    use evloop_runtime::time::{sleep, turn_now};
+    use std::cell::Cell;
+    use std::future::poll_fn;
+
+    const fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    fn timeouts() -> Timeouts {
+        Timeouts { head: Some(ms(1_000)), body: None, write: Some(ms(300)), keep_alive: Some(ms(500)) }
+    }
+
+    /// How long it takes, in milliseconds by the loop's clock, until this wait has taken too long. Every `busy`
+    /// milliseconds there is progress, for so many times.
+    fn time_out(wait: Wait, before: Wait, busy: u64, times: u64) -> (u128, u32) {
+        let runtime = Runtime::builder().manual_clock().build().unwrap();
+        runtime.block_on(async {
+            let begin = turn_now();
+            let clock = Clock::new(begin, timeouts(), ms(2_000));
+            let mut deadline = Deadline::new();
+            let polls = Cell::new(0);
+            poll_fn(|cx| {
+                assert!(deadline.poll(cx, before, false, &clock, turn_now()).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            for _ in 0..times {
+                sleep(ms(busy)).await;
+                poll_fn(|cx| {
+                    assert!(deadline.poll(cx, wait, true, &clock, turn_now()).is_pending());
+                    Poll::Ready(())
+                })
+                .await;
+            }
+            poll_fn(|cx| {
+                polls.set(polls.get() + 1);
+                deadline.poll(cx, wait, false, &clock, turn_now())
+            })
+            .await;
+            ((turn_now() - begin).as_millis(), polls.get())
+        })
+    }
+
+    /// Late by less than the roundings, and never early.
+    fn is_about(seen: u128, limit: u128) -> bool {
+        (limit..limit + 5).contains(&seen)
+    }
+
+    #[test]
+    fn each_wait_has_its_own_length() {
+        for (wait, limit) in [(Wait::Head, 1_000), (Wait::Write, 300), (Wait::KeepAlive, 500), (Wait::Linger, 2_000)] {
+            let (seen, _) = time_out(wait, wait, 0, 0);
+            assert!(is_about(seen, limit), "{wait:?}: {seen}");
+        }
+    }
+
+    #[test]
+    fn shorter_wait_after_a_longer_one_is_not_late() {
+        let (seen, _) = time_out(Wait::Write, Wait::Linger, 0, 0);
+        assert!(is_about(seen, 300), "{seen}");
+    }
+
+    #[test]
+    fn longer_wait_after_a_shorter_one_is_not_early() {
+        let (seen, _) = time_out(Wait::Linger, Wait::Write, 0, 0);
+        assert!(is_about(seen, 2_000), "{seen}");
+    }
+
+    #[test]
+    fn progress_begins_the_wait_anew_and_touches_the_timer_only_when_it_has_fired() {
+        let (seen, polls) = time_out(Wait::KeepAlive, Wait::KeepAlive, 100, 20);
+        assert!(is_about(seen, 2_500), "{seen}");
+        assert!(polls <= 3, "the task was woken {polls} times to see that it is not late yet");
+    }
+
+    #[test]
+    fn wait_without_a_limit_ends_never() {
+        let runtime = Runtime::builder().manual_clock().build().unwrap();
+        runtime.block_on(async {
+            let clock = Clock::new(turn_now(), timeouts(), ms(2_000));
+            let mut deadline = Deadline::new();
+            for wait in [Wait::Head, Wait::Body, Wait::Application] {
+                for _ in 0..3 {
+                    poll_fn(|cx| {
+                        assert!(deadline.poll(cx, wait, false, &clock, turn_now()).is_pending(), "{wait:?}");
+                        Poll::Ready(())
+                    })
+                    .await;
+                    sleep(if wait == Wait::Head { ms(1) } else { ms(1_000_000) }).await;
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn count_of_milliseconds_may_wrap() {
+        let now = Millis::MAX - 10;
+        assert!(in_future(now.wrapping_add(20), now));
+        assert!(!in_future(now, now.wrapping_add(20)));
+        assert!(!in_future(now, now));
+    }
+}

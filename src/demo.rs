@@ -1,9 +1,15 @@
 //! The application that `evloop serve` serves: one route for each thing there is to see.
 
+use bytes::Bytes;
+use evloop::http::asgi::{self, Address};
 use evloop::http::codec::encode::FieldLine;
+use evloop::http::router::BodyStream;
 use evloop::http::{IntoResponse, Request, Response, Router, StatusCode};
 use evloop::spawn_blocking;
-use evloop::time::sleep;
+use evloop::time::{Sleep, sleep};
+use serde_json::json;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 const HELLO: &str = "Hello, World!";
@@ -20,6 +26,9 @@ pub(crate) fn app() -> Router {
         .get("/", |request: Request| async move { home(&request) })
         .get("/plaintext", |_: Request| async { HELLO })
         .post("/echo", |request: Request| async { echo(request) })
+        .get("/stream", |_: Request| async { Response::stream(Lines::default()).with_line(FieldLine::TEXT_PLAIN) })
+        .get("/big", |request: Request| async move { big(&request) })
+        .get("/headers", |request: Request| async move { headers(&request) })
         .get("/sleep", on_the_timer)
         .get("/block", on_the_pool)
         .get("/block-loop", |request: Request| async move { on_the_loop(&request) })
@@ -38,6 +47,77 @@ fn home(request: &Request) -> Response {
 fn echo(request: Request) -> Response {
     let content_type = request.headers().get("content-type").unwrap_or(b"application/octet-stream").to_vec();
     Response::stream(request.into_body()).with_header("content-type", content_type)
+}
+
+/// How many lines `/stream` has, and the time between two of them.
+const LINES: u32 = 10;
+const BETWEEN_LINES: Duration = Duration::from_millis(100);
+
+/// A line now and then, so that a client sees the body come.
+#[derive(Default)]
+struct Lines {
+    given: u32,
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl BodyStream for Lines {
+    fn poll_piece(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<asgi::Result<Option<Bytes>>> {
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+        }
+        if self.given == LINES {
+            return Poll::Ready(Ok(None));
+        }
+        self.given += 1;
+        self.pause = (self.given < LINES).then(|| Box::pin(sleep(BETWEEN_LINES)));
+        Poll::Ready(Ok(Some(format!("line {} of {LINES}\n", self.given).into())))
+    }
+}
+
+/// So many bytes, of which only a piece is in memory, however slowly the client reads.
+fn big(request: &Request) -> Result<Response, Response> {
+    let left = request.query_param("n").and_then(|bytes| bytes.parse().ok());
+    let left = left.ok_or_else(|| bad("the query says how much: ?n=1000000 bytes\n"))?;
+    Ok(Response::stream(Big { left }).with_line(FieldLine::OCTET_STREAM))
+}
+
+struct Big {
+    left: u64,
+}
+
+impl BodyStream for Big {
+    fn poll_piece(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<asgi::Result<Option<Bytes>>> {
+        static PIECE: [u8; 16 * 1024] = [b'x'; 16 * 1024];
+        let piece = usize::try_from(self.left).map_or(PIECE.len(), |left| left.min(PIECE.len()));
+        self.left -= piece as u64;
+        Poll::Ready(Ok((piece > 0).then(|| Bytes::from_static(&PIECE[..piece]))))
+    }
+
+    fn bytes_left(&self) -> Option<u64> {
+        Some(self.left)
+    }
+}
+
+/// The request as it is seen here.
+fn headers(request: &Request) -> Response {
+    let scope = request.scope();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let server = scope.server().map(|server| match server {
+        Address::Inet(address) => address.to_string(),
+        Address::Unix(path) => path.display().to_string(),
+    });
+    let seen = json!({
+        "method": scope.head().method_str(),
+        "target": scope.head().target(),
+        "path": scope.path(),
+        "query_string": scope.query_string(),
+        "http_version": scope.http_version(),
+        "scheme": scope.scheme(),
+        "client": scope.client().map(|client| client.to_string()),
+        "server": server,
+        "headers": scope.headers().iter().map(|(name, value)| json!([name, text(value)])).collect::<Vec<_>>(),
+    });
+    Response::default().with_body(format!("{seen:#}\n")).with_line(FieldLine::JSON)
 }
 
 /// Waits without holding anybody: a deadline in the timer wheel.

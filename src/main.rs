@@ -3,13 +3,18 @@
 mod cli;
 mod demo;
 
-use cli::{Command, Serve};
+use cli::{Command, Place, Serve};
 use evloop::future::race;
 use evloop::http::Server;
-use evloop::net::lookup_host;
-use evloop::signal::{Signal, SignalKind, signal};
+use evloop::http::access_log;
+use evloop::http::asgi::App;
+use evloop::http::files::Files;
+use evloop::http::server::Listener;
+use evloop::net::{Inherited, ListenOptions, lookup_host};
+use evloop::signal::{SignalKind, exit_on_second, signal};
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// What a process that a signal ended is told by: 128 and the signal's number.
 const ENDED_BY_INTERRUPT: i32 = 130;
@@ -21,8 +26,8 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Command::Serve(options)) => {
-            env_logger::Builder::new().filter_level(options.log_level).init();
-            match evloop::run(serve(options)) {
+            log_to_stderr(&options);
+            match evloop::run(serve(*options)) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => complain(&error, 1),
             }
@@ -31,31 +36,80 @@ fn main() -> ExitCode {
     }
 }
 
+/// Lines of the access log are printed as they are, for the programs that read them; others say when and how bad.
+fn log_to_stderr(options: &Serve) {
+    let mut logger = env_logger::Builder::new();
+    logger.filter_level(options.log_level);
+    let usual = env_logger::fmt::ConfigurableFormat::default();
+    logger.format(move |out, record| {
+        if record.target() == access_log::TARGET {
+            writeln!(out, "{}", record.args())
+        } else {
+            usual.format(out, record)
+        }
+    });
+    logger.init();
+}
+
 async fn serve(options: Serve) -> io::Result<()> {
-    let addresses = lookup_host((&*options.host, options.port)).await?;
-    let server = Server::bind(addresses[0])?;
-    let signals = (signal(SignalKind::INTERRUPT)?, signal(SignalKind::TERMINATE)?);
-    say(&format!("evloop serves http://{}/ (Ctrl-C ends it)\n", server.local_addr()?));
-    let ended = server.serve_until(demo::app(), stop(signals)).await?;
-    match ended {
+    match &options.dir {
+        Some(folder) => {
+            let files = Files::new(folder)?.listing(options.listing);
+            serve_app(files, &options).await
+        }
+        None => serve_app(demo::app(), &options).await,
+    }
+}
+
+async fn serve_app(app: impl App, options: &Serve) -> io::Result<()> {
+    let listen = ListenOptions::new().backlog(options.backlog);
+    match &options.place {
+        Place::Inet(host, port) => {
+            let addresses = lookup_host((&**host, *port)).await?;
+            let listener = listen.listen(addresses[0])?;
+            let place = format!("http://{}/", listener.local_addr()?);
+            serve_at(Server::new(listener), app, options, &place).await
+        }
+        Place::Unix(path) => {
+            let listener = listen.listen_unix(path)?;
+            serve_at(Server::new(listener), app, options, &format!("unix:{}", path.display())).await
+        }
+        Place::Inherited(number) => {
+            let place = format!("descriptor {number}");
+            match Inherited::from_fd(*number)? {
+                Inherited::Tcp(listener) => serve_at(Server::new(listener), app, options, &place).await,
+                Inherited::Unix(listener) => serve_at(Server::new(listener), app, options, &place).await,
+            }
+        }
+    }
+}
+
+async fn serve_at<L: Listener>(server: Server<L>, app: impl App, options: &Serve, place: &str) -> io::Result<()> {
+    let mut server = server
+        .timeouts(options.timeouts)
+        .graceful_timeout(options.graceful.unwrap_or(Duration::MAX))
+        .access_log(options.access_log);
+    if let Some(connections) = options.connections_max {
+        server = server.connections_max(connections);
+    }
+    if let Some(requests) = options.concurrency_max {
+        server = server.concurrency_max(requests);
+    }
+    if let Some(requests) = options.requests_max {
+        server = server.requests_max(requests);
+    }
+    let (mut interrupt, mut terminate) = (signal(SignalKind::INTERRUPT)?, signal(SignalKind::TERMINATE)?);
+    exit_on_second(&[SignalKind::INTERRUPT, SignalKind::TERMINATE], ENDED_BY_INTERRUPT)?;
+    say(&format!("evloop serves {place} (Ctrl-C ends it)\n"));
+    let stop = async {
+        race(interrupt.recv(), terminate.recv()).await;
+        log::info!("stopping: requests that have begun are finished; once more ends them");
+    };
+    match server.serve_until(app, stop).await? {
         0 => log::info!("all connections have ended"),
         ended => log::warn!("{ended} connections were ended before their requests were answered"),
     }
     Ok(())
-}
-
-/// Waits for the first signal; the next one ends the process at once.
-async fn stop((mut interrupt, mut terminate): (Signal, Signal)) {
-    first(&mut interrupt, &mut terminate).await;
-    log::info!("stopping: requests that have begun are finished; once more ends them");
-    drop(evloop::spawn(async move {
-        first(&mut interrupt, &mut terminate).await;
-        std::process::exit(ENDED_BY_INTERRUPT);
-    }));
-}
-
-async fn first(interrupt: &mut Signal, terminate: &mut Signal) {
-    race(interrupt.recv(), terminate.recv()).await;
 }
 
 /// Writes to the standard output, which may be closed; then nobody wants to know.

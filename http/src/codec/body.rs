@@ -106,6 +106,8 @@ enum State {
     EndLf,
     /// Not ours.
     Ended,
+    /// Nothing that can be understood, for this reason.
+    Refused(Kind),
 }
 
 impl BodyDecoder {
@@ -153,13 +155,14 @@ impl BodyDecoder {
     /// # Errors
     ///
     /// If the chunked coding is malformed (400), or a limit is passed (413 for the body, 431 for trailers, 400 for
-    /// extensions). The decoder is then of no further use.
+    /// extensions). Every further call says the same.
     #[inline]
     pub fn decode(&mut self, input: &[u8]) -> Result<Decoded, Error> {
         match self.state {
             State::Length => Ok(self.decode_length(input)),
             State::Ended => Ok(Decoded { consumed: 0, data: 0..0, ended: true }),
-            _ => self.decode_chunked(input),
+            State::Refused(kind) => Err(Error::new(kind)),
+            _ => self.decode_chunked(input).map_err(|kind| self.refuse(kind)),
         }
     }
 
@@ -172,7 +175,7 @@ impl BodyDecoder {
         Decoded { consumed: taken, data: 0..taken, ended: self.left == 0 }
     }
 
-    fn decode_chunked(&mut self, input: &[u8]) -> Result<Decoded, Error> {
+    fn decode_chunked(&mut self, input: &[u8]) -> Result<Decoded, Kind> {
         let mut data = 0..0;
         let mut at = 0;
         while at < input.len() && self.state != State::Ended {
@@ -202,8 +205,16 @@ impl BodyDecoder {
         taken
     }
 
+    /// Remembers the fault: the state is that of the byte before it, and whoever shows the same input again must not be
+    /// answered from there.
+    #[cold]
+    fn refuse(&mut self, kind: Kind) -> Error {
+        self.state = State::Refused(kind);
+        Error::new(kind)
+    }
+
     /// Steps over one byte that is not data.
-    fn framing_byte(&mut self, byte: u8) -> Result<(), Error> {
+    fn framing_byte(&mut self, byte: u8) -> Result<(), Kind> {
         self.state = match (self.state, byte) {
             (State::Size, _) => self.size_byte(byte)?,
             (State::ExtensionSpace, b' ' | b'\t') => {
@@ -219,17 +230,17 @@ impl BodyDecoder {
                 self.spend(Kind::ChunkExtensionTooLong)?;
                 State::Extension
             }
-            (State::Extension, _) => return Err(Error::new(Kind::ChunkExtension)),
+            (State::Extension, _) => return Err(Kind::ChunkExtension),
             (State::SizeLf, b'\n') => self.size_read()?,
-            (State::ExtensionSpace | State::SizeLf, _) => return Err(Error::new(Kind::ChunkSize)),
+            (State::ExtensionSpace | State::SizeLf, _) => return Err(Kind::ChunkSize),
             (State::DataCr, b'\r') => State::DataLf,
             (State::DataLf, b'\n') => {
                 self.digits = 0;
                 self.spare = self.extension_bytes_max;
                 State::Size
             }
-            (State::DataCr | State::DataLf, _) => return Err(Error::new(Kind::ChunkEnd)),
-            (State::Length | State::Data | State::Ended, _) => {
+            (State::DataCr | State::DataLf, _) => return Err(Kind::ChunkEnd),
+            (State::Length | State::Data | State::Ended | State::Refused(_), _) => {
                 unreachable!("these bytes are not framing")
             }
             _ => self.trailer_byte(byte)?,
@@ -237,17 +248,17 @@ impl BodyDecoder {
         Ok(())
     }
 
-    fn size_byte(&mut self, byte: u8) -> Result<State, Error> {
+    fn size_byte(&mut self, byte: u8) -> Result<State, Kind> {
         if let Some(digit) = (byte as char).to_digit(16) {
             if self.digits == SIZE_DIGITS_MAX {
-                return Err(Error::new(Kind::ChunkSize));
+                return Err(Kind::ChunkSize);
             }
             self.digits += 1;
             self.left = self.left << 4 | u64::from(digit);
             return Ok(State::Size);
         }
         match byte {
-            _ if self.digits == 0 => Err(Error::new(Kind::ChunkSize)),
+            _ if self.digits == 0 => Err(Kind::ChunkSize),
             b'\r' => Ok(State::SizeLf),
             b';' => {
                 self.spend(Kind::ChunkExtensionTooLong)?;
@@ -257,12 +268,12 @@ impl BodyDecoder {
                 self.spend(Kind::ChunkExtensionTooLong)?;
                 Ok(State::ExtensionSpace)
             }
-            _ => Err(Error::new(Kind::ChunkSize)),
+            _ => Err(Kind::ChunkSize),
         }
     }
 
     /// The line of a size has ended: data follows, or trailers after the last.
-    fn size_read(&mut self) -> Result<State, Error> {
+    fn size_read(&mut self) -> Result<State, Kind> {
         if self.left == 0 {
             self.spare = self.trailer_bytes_max;
             return Ok(State::TrailerStart);
@@ -272,12 +283,12 @@ impl BodyDecoder {
                 self.allowed = allowed;
                 Ok(State::Data)
             }
-            None => Err(Error::new(Kind::BodyTooLong)),
+            None => Err(Kind::BodyTooLong),
         }
     }
 
     /// Trailers must be field lines (RFC 9112 section 7.1.2). Nobody here uses them, so that is all.
-    fn trailer_byte(&mut self, byte: u8) -> Result<State, Error> {
+    fn trailer_byte(&mut self, byte: u8) -> Result<State, Kind> {
         let next = match (self.state, byte) {
             // The empty line is no trailer and counts for nothing.
             (State::TrailerStart, b'\r') => return Ok(State::EndLf),
@@ -287,15 +298,15 @@ impl BodyDecoder {
             (State::TrailerValue, b'\r') => State::TrailerLf,
             (State::TrailerValue, _) if is_text(byte) => State::TrailerValue,
             (State::TrailerLf, b'\n') => State::TrailerStart,
-            _ => return Err(Error::new(Kind::Trailer)),
+            _ => return Err(Kind::Trailer),
         };
         self.spend(Kind::TrailerTooLong)?;
         Ok(next)
     }
 
     /// Counts one byte against the limit that now holds.
-    fn spend(&mut self, past: Kind) -> Result<(), Error> {
-        self.spare = self.spare.checked_sub(1).ok_or(Error::new(past))?;
+    fn spend(&mut self, past: Kind) -> Result<(), Kind> {
+        self.spare = self.spare.checked_sub(1).ok_or(past)?;
         Ok(())
     }
 }

@@ -183,6 +183,19 @@ fn trailers_have_their_limit() {
     assert!(BodyDecoder::new(BodyLength::Chunked, &none).decode(b"0\r\na").is_err());
 }
 
+/// The decoder once went on after an error, from where it stood: shown the same bytes again, it took the end of the line
+/// before the fault for the end of the body.
+#[test]
+fn body_that_was_refused_stays_refused() {
+    let mut decoder = BodyDecoder::new(BodyLength::Chunked, &LIMITS);
+    decoder.decode(b"0\r\nx: y").unwrap();
+    for _ in 0..2 {
+        assert_eq!(decoder.decode(b"\r\n: \r\n\r\n"), Err(Error::new(Kind::Trailer)));
+        assert!(!decoder.is_ended());
+        assert_eq!(decoder.remaining_hint(), None);
+    }
+}
+
 /// A line, without its CR LF, and the rest.
 type Line<'a> = (&'a [u8], &'a [u8]);
 

@@ -1,5 +1,3 @@
-use proptest::prelude::*;
-
 use super::*;
 use crate::message::StatusCode;
 
@@ -151,65 +149,4 @@ fn an_expectation_is_100_continue_before_a_body() {
     assert_eq!(expects(Version::Http10, &[other, length]), Ok(false));
     let error = expects(Version::Http11, &[expectation, other, length]).unwrap_err();
     assert_eq!(error.status(), Some(StatusCode::EXPECTATION_FAILED));
-}
-
-/// The rules again, each in its own words, without a thought for cost; which rule is broken first is left open.
-fn slow_twin(version: Version, fields: &[(&str, &str)]) -> Option<Framing> {
-    let values =
-        |name: &str| -> Vec<&str> { fields.iter().filter(|field| field.0 == name).map(|field| field.1).collect() };
-    let lengths = values("content-length");
-    let codings = values("transfer-encoding");
-    let body = match (lengths[..].as_ref(), codings[..].as_ref()) {
-        ([], []) => BodyLength::None,
-        ([length], []) if !length.is_empty() && length.chars().all(|char| char.is_ascii_digit()) => {
-            BodyLength::Length(length.parse().ok()?)
-        }
-        ([], [coding]) if coding.to_lowercase() == "chunked" && version == Version::Http11 => BodyLength::Chunked,
-        _ => return None,
-    };
-    if matches!(body, BodyLength::Length(length) if length > Limits::default().body_bytes_max) {
-        return None;
-    }
-    let options: Vec<String> =
-        values("connection").join(",").split(',').map(|option| option.trim().to_lowercase()).collect();
-    let has = |option: &str| options.iter().any(|found| found == option);
-    let expectations = values("expect");
-    let known = expectations.iter().all(|value| value.eq_ignore_ascii_case("100-continue"));
-    if version == Version::Http11 && !known {
-        return None;
-    }
-    let comes = !matches!(body, BodyLength::None | BodyLength::Length(0));
-    Some(Framing {
-        body,
-        keep_alive: !has("close") && (version == Version::Http11 || has("keep-alive")),
-        expect_continue: version == Version::Http11 && !expectations.is_empty() && comes,
-        upgrade: version == Version::Http11 && has("upgrade"),
-    })
-}
-
-fn field() -> impl Strategy<Value = (&'static str, &'static str)> {
-    let length = proptest::sample::select(&["0", "5", "5 ", "+5", "5,5", "", "1073741825", "18446744073709551616"][..]);
-    let coding = proptest::sample::select(&["chunked", "Chunked", "gzip", "gzip, chunked", "chunked, gzip", ""][..]);
-    let option = proptest::sample::select(
-        &["close", "Close", "keep-alive", "x, keep-alive", "Upgrade", "a,close", "closed", ""][..],
-    );
-    let expectation = proptest::sample::select(&["100-continue", "100-Continue", "200-ok", ""][..]);
-    prop_oneof![
-        length.prop_map(|value| ("content-length", value)),
-        coding.prop_map(|value| ("transfer-encoding", value)),
-        option.prop_map(|value| ("connection", value)),
-        expectation.prop_map(|value| ("expect", value)),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn the_framing_is_what_the_slow_twin_says(
-        http11 in any::<bool>(),
-        fields in proptest::collection::vec(field(), 0..5),
-    ) {
-        let version = if http11 { Version::Http11 } else { Version::Http10 };
-        let seen = framing(Method::Post, version, &fields, &Limits::default());
-        prop_assert_eq!(seen.ok(), slow_twin(version, &fields));
-    }
 }

@@ -455,46 +455,6 @@ fn heads_of_any_number_of_fields_follow_each_other() {
     }
 }
 
-/// Name and value.
-type Field = (Vec<u8>, Vec<u8>);
-
-/// Reads a head the slow way: lines, words, and one look at each byte. What the fields mean is not its business.
-fn slow_twin(input: &[u8]) -> Option<(Vec<u8>, Vec<Field>)> {
-    let input = input.strip_prefix(b"\r\n").unwrap_or(input);
-    let end = input.windows(4).position(|four| four == b"\r\n\r\n")?;
-    let text = input[..end].iter().map(|&byte| char::from(byte)).collect::<String>();
-    let mut lines = text.split("\r\n");
-    let line = lines.next()?;
-    let words: Vec<&str> = line.split(' ').collect();
-    let [method, target, version] = words[..] else {
-        return None;
-    };
-    let token = |word: &str| !word.is_empty() && word.bytes().all(is_token) && word.is_ascii();
-    let visible = |word: &str| !word.is_empty() && word.chars().all(|char| char.is_ascii_graphic() && char != '#');
-    if !token(method) || !visible(target) || !["HTTP/1.0", "HTTP/1.1"].contains(&version) {
-        return None;
-    }
-    let mut fields = Vec::new();
-    for line in lines {
-        let (name, value) = line.split_once(':')?;
-        let value = value.trim_matches([' ', '\t']);
-        let clean = value.chars().all(|char| char == '\t' || (char >= ' ' && char != '\x7f'));
-        if !token(name) || !clean {
-            return None;
-        }
-        let bytes = |text: &str| text.chars().map(|char| char as u8).collect::<Vec<u8>>();
-        fields.push((bytes(name), bytes(value)));
-    }
-    Some((line.bytes().collect(), fields))
-}
-
-/// Whether the slow twin would have to see this too.
-fn is_grammar(kind: Kind) -> bool {
-    let line = [Kind::RequestLine, Kind::Version, Kind::LineEnd];
-    let field = [Kind::FieldName, Kind::FieldValue];
-    line.contains(&kind) || field.contains(&kind)
-}
-
 /// A good head with some of its bytes replaced, added or taken out.
 fn damaged() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![
@@ -520,25 +480,6 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #[test]
-    fn what_is_taken_is_what_the_slow_twin_reads(input in damaged()) {
-        let mut head = RequestHead::default();
-        let twin = slow_twin(&input);
-        match parse(&input, &Limits::default(), &mut head) {
-            Ok(Some(_)) => {
-                let (line, fields) = twin.expect("the twin takes every good head");
-                let seen = format!("{} {} {}", head.method_str(), head.target(), head.version().as_str());
-                prop_assert_eq!(seen.into_bytes(), line);
-                let owned = |(name, value): (&str, &[u8])| (name.as_bytes().to_vec(), value.to_vec());
-                let lower = fields.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
-                prop_assert_eq!(head.headers().iter().map(owned).collect::<Vec<_>>(), lower.collect::<Vec<_>>());
-            }
-            Ok(None) => prop_assert_eq!(twin, None),
-            // The twin does not look at what targets and fields mean.
-            Err(error) => prop_assert!(twin.is_none() || !is_grammar(error.clone().kind()), "{error}"),
-        }
-    }
-
     #[test]
     fn a_head_is_read_the_same_whatever_was_read_before(
         first in damaged(),

@@ -5,14 +5,14 @@
 //! early, is armed anew for what the deadline is by then. So a request costs two comparisons, and a timer is touched once
 //! in a time-out's length.
 //!
-//! Moments are milliseconds since the server began, 32 bits that wrap: a connection that idles has to be small, and none
+//! Moments are milliseconds since the loop began, 32 bits that wrap: a connection that idles has to be small, and none
 //! of the waits is longer than the 24 days that the comparison allows for.
 
 use crate::limits::Timeouts;
-use evloop_runtime::time::{Sleep, sleep_until};
+use evloop_runtime::time::{Sleep, sleep};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What a connection waits for, and for how long at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,41 +37,42 @@ type Millis = u32;
 /// The longest wait that comparisons allow for.
 const WAIT_MAX: Millis = Millis::MAX / 2;
 
-/// How much earlier than asked for a timer may seem to fire, since its clock and ours are rounded each for itself.
-const ROUNDING: Millis = 2;
-
-/// The server's clock and time-outs.
+/// How long each wait may take; rounded up by more than the millisecond that has begun, for late is allowed and early is
+/// not. `None`: for ever.
 #[derive(Debug)]
-pub(super) struct Clock {
-    origin: Instant,
-    timeouts: Timeouts,
-    linger: Duration,
+pub(super) struct Lengths {
+    head: Option<Millis>,
+    body: Option<Millis>,
+    write: Option<Millis>,
+    keep_alive: Option<Millis>,
+    linger: Option<Millis>,
 }
 
-impl Clock {
-    pub(super) fn new(origin: Instant, timeouts: Timeouts, linger: Duration) -> Clock {
-        Clock { origin, timeouts, linger }
-    }
-
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the count wraps")]
-    fn millis(&self, moment: Instant) -> Millis {
-        let since = moment.saturating_duration_since(self.origin);
-        (since.as_secs() as Millis).wrapping_mul(1_000).wrapping_add(since.subsec_millis())
-    }
-
-    /// How long a wait may take; rounded up, for late is allowed and early is not.
-    #[inline]
-    fn limit(&self, wait: Wait) -> Option<Millis> {
-        let limit = match wait {
-            Wait::Application => return None,
-            Wait::Head => self.timeouts.head,
-            Wait::Body => self.timeouts.body,
-            Wait::Write => self.timeouts.write,
-            Wait::KeepAlive => self.timeouts.keep_alive,
-            Wait::Linger => Some(self.linger),
+impl Lengths {
+    pub(super) fn new(timeouts: &Timeouts, linger: Duration) -> Lengths {
+        let millis = |length: Duration| {
+            let rounded_up = length.as_nanos().div_ceil(1_000_000) + 1;
+            Millis::try_from(rounded_up).map_or(WAIT_MAX, |millis| millis.min(WAIT_MAX))
         };
-        limit.map(|limit| Millis::try_from(limit.as_millis()).map_or(WAIT_MAX, |limit| limit.min(WAIT_MAX - 1) + 1))
+        Lengths {
+            head: timeouts.head.map(millis),
+            body: timeouts.body.map(millis),
+            write: timeouts.write.map(millis),
+            keep_alive: timeouts.keep_alive.map(millis),
+            linger: Some(millis(linger)),
+        }
+    }
+
+    #[inline]
+    fn of(&self, wait: Wait) -> Option<Millis> {
+        match wait {
+            Wait::Application => None,
+            Wait::Head => self.head,
+            Wait::Body => self.body,
+            Wait::Write => self.write,
+            Wait::KeepAlive => self.keep_alive,
+            Wait::Linger => self.linger,
+        }
     }
 }
 
@@ -94,38 +95,39 @@ impl Deadline {
         self.wait
     }
 
-    /// Ready when this wait has taken too long. It began when another one was told before, or when there was `progress`.
+    /// Ready when this wait has taken too long, as of `now`, the loop's milliseconds. It began when another one was told
+    /// before, or when there was `progress`.
     #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the count wraps")]
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         wait: Wait,
         progress: bool,
-        clock: &Clock,
-        now: Instant,
+        lengths: &Lengths,
+        now: u64,
     ) -> Poll<()> {
         let begins = progress || wait != self.wait;
         self.wait = wait;
-        let Some(limit) = clock.limit(wait) else { return Poll::Pending };
-        let now_millis = clock.millis(now);
+        let Some(length) = lengths.of(wait) else { return Poll::Pending };
+        let now = now as Millis;
         if begins {
-            self.at = now_millis.wrapping_add(limit);
+            self.at = now.wrapping_add(length);
         }
-        let sleeps = self.timer.is_some() && in_future(self.armed, now_millis.wrapping_add(ROUNDING));
-        if sleeps && !in_future(self.armed, self.at) { Poll::Pending } else { self.rearm(cx, now, now_millis) }
+        let sleeps = self.timer.is_some() && in_future(self.armed, now);
+        if sleeps && !in_future(self.armed, self.at) { Poll::Pending } else { self.rearm(cx, now) }
     }
 
     /// The timer has fired, or is set for too late a moment, or there is none yet.
     #[cold]
-    fn rearm(&mut self, cx: &mut Context<'_>, now: Instant, now_millis: Millis) -> Poll<()> {
-        if !in_future(self.at, now_millis) {
+    fn rearm(&mut self, cx: &mut Context<'_>, now: Millis) -> Poll<()> {
+        if !in_future(self.at, now) {
             return Poll::Ready(());
         }
-        let left = self.at.wrapping_sub(now_millis);
-        let deadline = now + Duration::from_millis(u64::from(left));
+        let left = Duration::from_millis(u64::from(self.at.wrapping_sub(now)));
         match &mut self.timer {
-            Some(timer) => timer.reset_at(deadline),
-            None => self.timer = Some(sleep_until(deadline)),
+            Some(timer) => timer.reset(left),
+            None => self.timer = Some(sleep(left)),
         }
         self.armed = self.at;
         Pin::new(self.timer.as_mut().expect("just armed")).poll(cx)
@@ -142,7 +144,7 @@ fn in_future(moment: Millis, now: Millis) -> bool {
 mod tests {
     use super::*;
     use evloop_runtime::Runtime;
-    use evloop_runtime::time::{sleep, turn_now};
+    use evloop_runtime::time::turn_millis;
     use std::cell::Cell;
     use std::future::poll_fn;
 
@@ -156,37 +158,37 @@ mod tests {
 
     /// How long it takes, in milliseconds by the loop's clock, until this wait has taken too long. Every `busy`
     /// milliseconds there is progress, for so many times.
-    fn time_out(wait: Wait, before: Wait, busy: u64, times: u64) -> (u128, u32) {
+    fn time_out(wait: Wait, before: Wait, busy: u64, times: u64) -> (u64, u32) {
         let runtime = Runtime::builder().manual_clock().build().unwrap();
         runtime.block_on(async {
-            let begin = turn_now();
-            let clock = Clock::new(begin, timeouts(), ms(2_000));
+            let begin = turn_millis();
+            let lengths = Lengths::new(&timeouts(), ms(2_000));
             let mut deadline = Deadline::new();
             let polls = Cell::new(0);
             poll_fn(|cx| {
-                assert!(deadline.poll(cx, before, false, &clock, turn_now()).is_pending());
+                assert!(deadline.poll(cx, before, false, &lengths, turn_millis()).is_pending());
                 Poll::Ready(())
             })
             .await;
             for _ in 0..times {
                 sleep(ms(busy)).await;
                 poll_fn(|cx| {
-                    assert!(deadline.poll(cx, wait, true, &clock, turn_now()).is_pending());
+                    assert!(deadline.poll(cx, wait, true, &lengths, turn_millis()).is_pending());
                     Poll::Ready(())
                 })
                 .await;
             }
             poll_fn(|cx| {
                 polls.set(polls.get() + 1);
-                deadline.poll(cx, wait, false, &clock, turn_now())
+                deadline.poll(cx, wait, false, &lengths, turn_millis())
             })
             .await;
-            ((turn_now() - begin).as_millis(), polls.get())
+            (turn_millis() - begin, polls.get())
         })
     }
 
     /// Late by less than the roundings, and never early.
-    fn is_about(seen: u128, limit: u128) -> bool {
+    fn is_about(seen: u64, limit: u64) -> bool {
         (limit..limit + 5).contains(&seen)
     }
 
@@ -221,12 +223,12 @@ mod tests {
     fn wait_without_a_limit_ends_never() {
         let runtime = Runtime::builder().manual_clock().build().unwrap();
         runtime.block_on(async {
-            let clock = Clock::new(turn_now(), timeouts(), ms(2_000));
+            let lengths = Lengths::new(&timeouts(), ms(2_000));
             let mut deadline = Deadline::new();
             for wait in [Wait::Head, Wait::Body, Wait::Application] {
                 for _ in 0..3 {
                     poll_fn(|cx| {
-                        assert!(deadline.poll(cx, wait, false, &clock, turn_now()).is_pending(), "{wait:?}");
+                        assert!(deadline.poll(cx, wait, false, &lengths, turn_millis()).is_pending(), "{wait:?}");
                         Poll::Ready(())
                     })
                     .await;

@@ -509,7 +509,7 @@ impl<S: Stream, A: App> Future for Serve<S, A> {
                 Poll::Pending => {}
             }
             let (wait, progress) = (this.waits_for(), std::mem::take(&mut this.progress));
-            ready!(this.deadline.poll(cx, wait, progress, &shared.clock, now));
+            ready!(this.deadline.poll(cx, wait, progress, &shared.lengths, now));
             if let Done::Over = this.time_out() {
                 this.lose_client();
                 return Poll::Ready(());

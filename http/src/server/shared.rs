@@ -1,12 +1,12 @@
 //! What the connections of one server share: the application, the pools, the date, and whether to stop.
 
 use super::config::Config;
-use super::deadline::Clock;
+use super::deadline::Lengths;
 use crate::asgi::{App, Exchange, Surroundings};
 use crate::codec::date::Date;
 use bytes::BytesMut;
 use evloop_runtime::engine::{Arena, Key};
-use evloop_runtime::time::turn_now;
+use evloop_runtime::time::turn_millis;
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -41,7 +41,7 @@ pub(super) enum Stop {
 pub(super) struct Shared<A: App> {
     pub(super) app: A,
     pub(super) config: Config,
-    pub(super) clock: Clock,
+    pub(super) lengths: Lengths,
     pub(super) surroundings: Rc<Surroundings>,
     stop: Cell<Stop>,
     /// The task of each connection that has been polled.
@@ -62,7 +62,8 @@ pub(super) struct Shared<A: App> {
     kept: RefCell<Vec<Box<Working<A>>>>,
     scratch: Cell<Option<Box<[u8]>>>,
     date: Cell<Date>,
-    date_until: Cell<Option<Instant>>,
+    /// Until when, in the loop's milliseconds.
+    date_until: Cell<u64>,
 }
 
 /// What a connection needs while it is not idle.
@@ -78,11 +79,11 @@ pub(super) struct Working<A: App> {
 
 impl<A: App> Shared<A> {
     pub(super) fn new(app: A, config: Config, surroundings: Surroundings) -> Shared<A> {
-        let clock = Clock::new(turn_now(), config.timeouts, LINGER);
+        let lengths = Lengths::new(&config.timeouts, LINGER);
         Shared {
             app,
             config,
-            clock,
+            lengths,
             surroundings: Rc::new(surroundings),
             open: Cell::new(0),
             in_service: Cell::new(0),
@@ -95,7 +96,7 @@ impl<A: App> Shared<A> {
             kept: RefCell::default(),
             scratch: Cell::new(None),
             date: Cell::new(Date::at(0)),
-            date_until: Cell::new(None),
+            date_until: Cell::new(0),
         }
     }
 
@@ -251,22 +252,21 @@ impl<A: App> Shared<A> {
         self.date.get()
     }
 
-    /// Looks whether it is another second, and tells the time of this turn: once a poll, for all the requests that are
-    /// answered in it. The system is asked once a second.
+    /// Looks whether it is another second, and tells the time of this turn in the loop's milliseconds: once a poll, for all
+    /// the requests that are answered in it. The system is asked once a second.
     #[inline]
-    pub(super) fn refresh_date(&self) -> Instant {
-        let now = turn_now();
-        if self.date_until.get().is_none_or(|until| now >= until) {
+    pub(super) fn refresh_date(&self) -> u64 {
+        let now = turn_millis();
+        if now >= self.date_until.get() {
             self.read_date(now);
         }
         now
     }
 
     #[cold]
-    fn read_date(&self, now: Instant) {
+    fn read_date(&self, now: u64) {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let to_next_second = Duration::from_nanos(1_000_000_000 - u64::from(time.subsec_nanos()));
         self.date.set(Date::at(time.as_secs()));
-        self.date_until.set(Some(now + to_next_second));
+        self.date_until.set(now + u64::from(1_000 - time.subsec_millis()));
     }
 }

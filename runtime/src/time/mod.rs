@@ -37,6 +37,18 @@ pub fn turn_now() -> Instant {
     context::with(|core| core.clock.now())
 }
 
+/// The same in milliseconds since the loop began: a number that is cheaper to read, to keep and to compare. A deadline that
+/// is reckoned from it may be early by the millisecond that has begun.
+///
+/// # Panics
+/// When this thread is in no loop.
+#[inline]
+#[must_use]
+#[track_caller]
+pub fn turn_millis() -> u64 {
+    context::with(|core| core.clock.tick())
+}
+
 /// Moves the manual clock of the thread's loop. What comes due meanwhile fires in the loop's next turn.
 ///
 /// # Panics

@@ -45,6 +45,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Awaitable, Callable, Dict, List, Optional, Sequence
@@ -556,29 +557,49 @@ async def send_without_end(target: Target, kind: Endless):
     return taken, status_of(data), how
 
 
+def flood(target: Target, piece: bytes, reads: bool, until: float) -> int:
+    """Sends pieces to /echo as fast as it can, for as long as they are taken: how many."""
+    sent = 0
+    with socket.create_connection(("127.0.0.1", target.port), timeout=10) as sock:
+        if reads:
+            threading.Thread(target=read_all, args=(sock,), daemon=True).start()
+        with contextlib.suppress(OSError):
+            sock.sendall(ECHO_CHUNKED)
+            while time.monotonic() < until:
+                sock.settimeout(max(until - time.monotonic(), 0.001))
+                sock.sendall(piece)
+                sent += 1
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)  # closing alone would wait for the thread that reads
+    return sent
+
+
+def read_all(sock: socket.socket):
+    with contextlib.suppress(OSError):
+        while sock.recv(1 << 20):
+            pass
+
+
+async def floods(target: Target, findings: Findings, piece: bytes):
+    """8 such clients for 5 seconds, in threads because one alone would not keep the server busy."""
+    before, until = target.descriptors(), time.monotonic() + 5
+    jobs = [asyncio.to_thread(flood, target, piece, reads=number % 2 == 0, until=until) for number in range(8)]
+    sent = await asyncio.gather(*jobs)
+    gone = await within(SLACK_S, lambda: target.descriptors() <= before)
+    findings.tell(mib_of_readers=sum(sent[::2]) * len(piece) >> 20, mib_of_others=sum(sent[1::2]) * len(piece) >> 20)
+    findings.expect(gone, "a connection outlives its client")
+
+
 @attack("tiny-chunks", peak_mib=24)
 async def tiny_chunks(target: Target, findings: Findings):
-    """8 clients that send chunks of one byte for 5 seconds, of which half never read what is echoed."""
-    before = target.descriptors()
-    socks = await connect_many(target, 8)
-    chunks = b"1\r\na\r\n" * 10_000
+    """8 clients that send chunks of one byte as fast as they can, of which half never read what is echoed."""
+    await floods(target, findings, b"1\r\na\r\n" * 20_000)
 
-    async def flood(sock: socket.socket, until: float) -> int:
-        sent = 0
-        await send(sock, ECHO_CHUNKED)
-        while time.monotonic() < until and await send(sock, chunks, max(until - time.monotonic(), 0.001)):
-            sent += 10_000
-        return sent
 
-    until = time.monotonic() + 5
-    reading = [asyncio.ensure_future(until_end(sock, 6)) for sock in socks[:4]]
-    sent = await asyncio.gather(*(flood(sock, until) for sock in socks))
-    for task in reading:
-        task.cancel()
-    close_all(socks)
-    gone = await within(SLACK_S, lambda: target.descriptors() <= before)
-    findings.tell(chunks_from_readers=sum(sent[:4]), chunks_from_others=sum(sent[4:]))
-    findings.expect(gone, "a connection outlives its client")
+@attack("greedy", peak_mib=24)
+async def greedy(target: Target, findings: Findings):
+    """8 clients that send large chunks as fast as they can, of which half never read what is echoed."""
+    await floods(target, findings, b"10000\r\n" + b"a" * 65536 + b"\r\n")
 
 
 # --- The attacks: garbage ---------------------------------------------------------------------------------------------

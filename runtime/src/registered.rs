@@ -3,7 +3,7 @@
 use crate::arena::Key;
 use crate::context;
 use crate::core::Core;
-use crate::trace::{Side, poll_budget};
+use crate::trace::{Side, charge_bytes, poll_budget};
 use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -76,6 +76,7 @@ impl<S: mio::event::Source> Registered<S> {
         for<'a> &'a S: io::Read,
     {
         let read = ready!(self.poll_io(Side::Read, cx, |mut io| io::Read::read(&mut io, buf)))?;
+        charge_bytes(read);
         if 0 < read && read < buf.len() {
             self.spend(Side::Read);
         }
@@ -95,6 +96,7 @@ impl<S: mio::event::Source> Registered<S> {
             [buf] => io::Write::write(&mut io, buf), // a cheaper call in the kernel
             bufs => io::Write::write_vectored(&mut io, bufs),
         }))?;
+        charge_bytes(written);
         if written < offered {
             self.spend(Side::Write);
         }

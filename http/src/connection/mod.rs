@@ -44,6 +44,9 @@ use crate::message::{Method, RequestHead, StatusCode, Version};
 use bytes::BytesMut;
 use state::{Client, Server};
 
+/// Bytes of a body that nobody wants which are read to save the connection; past it, closing costs less.
+pub const DRAIN_BYTES_MAX: u64 = 256 * 1024;
+
 /// The state of one connection between two requests, or in one.
 #[derive(Debug)]
 pub struct Connection {
@@ -299,6 +302,10 @@ impl Connection {
         body: &[u8],
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        // What will not be read to its end cannot be followed by another request, and the client may stop sending it.
+        if self.client == Client::Body && self.decoder.remaining_hint().is_some_and(|left| left > DRAIN_BYTES_MAX) {
+            self.keep_alive = false;
+        }
         self.start(out, status, date, Some(body.len() as u64), fields)?;
         if !matches!(self.sending, Sending::Nothing(_)) {
             out.extend_from_slice(body);

@@ -22,7 +22,7 @@ use super::listener::Stream;
 use super::shared::{Shared, Stop, Working};
 use crate::access_log::Entry;
 use crate::asgi::{App, Endpoints, Exchange, Result, Scope};
-use crate::connection::Next;
+use crate::connection::{DRAIN_BYTES_MAX, Next};
 use crate::error::{Error, Kind};
 use crate::message::StatusCode;
 use bytes::{Buf, BytesMut};
@@ -34,9 +34,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-
-/// Bytes of a body that nobody wants which are read to save the connection; past it, closing costs less.
-const DRAIN_BYTES_MAX: usize = 256 * 1024;
 
 /// The task of one connection.
 pub(super) struct Serve<S, A: App> {
@@ -64,11 +61,11 @@ enum Step {
     Head,
     Call,
     /// Of the body so many bytes have been thrown away.
-    Drain(usize),
+    Drain(u64),
     /// Write what there is, and then end.
     Close(End),
-    /// The client may still be sending; so many bytes of it have been thrown away.
-    Linger(usize),
+    /// The client may still be sending: that is thrown away.
+    Linger,
 }
 
 /// How a connection ends.
@@ -123,7 +120,7 @@ impl<S: Stream, A: App> Serve<S, A> {
                 Step::Call => self.call(cx, &mut input),
                 Step::Drain(thrown) => self.drain(cx, &mut input, thrown),
                 Step::Close(end) => self.close(cx, end),
-                Step::Linger(thrown) => self.linger(cx, &mut input, thrown),
+                Step::Linger => self.linger(cx, &mut input),
             };
             match step {
                 Poll::Ready(Ok(Done::Next)) => {}
@@ -266,7 +263,10 @@ impl<S: Stream, A: App> Serve<S, A> {
     fn settle(&mut self, outcome: Option<Result>) {
         let working = self.working.as_mut().expect("held until the connection is idle");
         match &outcome {
-            Some(Err(error)) if error.is_gone() => log::debug!("{error}"),
+            // What a client does wrong is its own affair, and as frequent as it likes.
+            Some(Err(error)) if error.is_gone() || error.status().is_some() => {
+                log::debug!("the application gave up on {}: {error}", working.exchange.head.target());
+            }
             Some(Err(error)) => log::error!("the application failed on {}: {error}", working.exchange.head.target()),
             _ => {}
         }
@@ -276,7 +276,9 @@ impl<S: Stream, A: App> Serve<S, A> {
             Some(next) => self.follow(next),
             None if is_due => self.fail(outcome),
             None => {
-                log::error!("a response on {} was not completed, and is cut", working.exchange.head.target());
+                if let Some(Ok(())) = outcome {
+                    log::error!("a response on {} was not completed, and is cut", working.exchange.head.target());
+                }
                 let unseen = working.exchange.with(|connection, _| connection.ends_with_connection());
                 self.step = Step::Close(if unseen { End::Reset } else { End::Cut }); // what was written before it is sent
                 self.note();
@@ -356,7 +358,7 @@ impl<S: Stream, A: App> Serve<S, A> {
     }
 
     /// Reads the rest of a body for nobody.
-    fn drain(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>, thrown: usize) -> Poll<io::Result<Done>> {
+    fn drain(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>, thrown: u64) -> Poll<io::Result<Done>> {
         let working = self.working.as_mut().expect("held until the connection is idle");
         let bytes = input.bytes(&working.input);
         if bytes.is_empty() {
@@ -367,14 +369,14 @@ impl<S: Stream, A: App> Serve<S, A> {
         let used = working.exchange.receive_body(bytes, false);
         let next = working.exchange.with(|connection, _| connection.next_step());
         self.step = match used {
-            Ok(used) if thrown + used <= DRAIN_BYTES_MAX => {
+            Ok(used) if thrown + used as u64 <= DRAIN_BYTES_MAX => {
                 self.progress = true;
                 input.use_up(&mut working.input, used);
                 if next == Some(Next::Request) {
                     own(&mut working.exchange).recycle();
                     Step::Head
                 } else {
-                    Step::Drain(thrown + used)
+                    Step::Drain(thrown + used as u64)
                 }
             }
             _ => Step::Close(End::Linger),
@@ -388,7 +390,7 @@ impl<S: Stream, A: App> Serve<S, A> {
         match end {
             End::Linger => {
                 ready!(self.stream.poll_shutdown(cx))?;
-                self.step = Step::Linger(0);
+                self.step = Step::Linger;
                 self.shared.begin_lingering();
                 return Poll::Ready(Ok(Done::Next));
             }
@@ -398,11 +400,12 @@ impl<S: Stream, A: App> Serve<S, A> {
         Poll::Ready(Ok(Done::Over))
     }
 
-    /// Throws away what the client still sends, until it has read the answer and closes, or long enough.
-    fn linger(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>, thrown: usize) -> Poll<io::Result<Done>> {
+    /// Throws away what the client still sends, until it has read the answer and closes, or long enough. How much that is
+    /// does not matter: a proxy that is sending a large body reads the answer only when nothing breaks (and a reset while
+    /// it writes makes a 502 of it).
+    fn linger(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
         let read = ready!(self.stream.poll_read(cx, input.scratch))?;
-        self.step = Step::Linger(thrown + read);
-        Poll::Ready(Ok(if read == 0 || thrown + read > DRAIN_BYTES_MAX { Done::Over } else { Done::Next }))
+        Poll::Ready(Ok(if read == 0 { Done::Over } else { Done::Next }))
     }
 
     /// What the task waits for.
@@ -411,7 +414,7 @@ impl<S: Stream, A: App> Serve<S, A> {
             return if self.requests == 0 { Wait::Head } else { Wait::KeepAlive };
         };
         match self.step {
-            Step::Linger(_) => Wait::Linger,
+            Step::Linger => Wait::Linger,
             _ if working.exchange.has_output() => Wait::Write,
             Step::Head => Wait::Head,
             Step::Call if working.exchange.wants_body_of_request() => Wait::Body,
@@ -529,7 +532,7 @@ impl<S, A: App> Drop for Serve<S, A> {
                 self.shared.keep_working(working);
             }
         }
-        self.shared.leave(self.key, matches!(self.step, Step::Linger(_)));
+        self.shared.leave(self.key, matches!(self.step, Step::Linger));
         self.shared.close();
     }
 }

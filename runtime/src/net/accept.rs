@@ -2,30 +2,45 @@
 
 use super::TcpListener;
 use crate::registered::Registered;
-use crate::time::{Sleep, sleep};
+use crate::time::{Sleep, sleep, turn_now};
 use crate::trace::Side;
 use mio::event::Source;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long accepting pauses when there are no descriptors: long enough for a busy server to close some, short enough
 /// that a client hardly notices.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long the log does not repeat that accepting pauses.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// A listening socket, and the pause that it makes at times.
 #[derive(Debug)]
 pub(super) struct Accepting<S: Source> {
     pub(super) io: Registered<S>,
     pause: RefCell<Option<Sleep>>,
+    /// When a pause was last told of.
+    told: Cell<Option<Instant>>,
 }
 
 impl<S: Source> Accepting<S> {
     #[track_caller]
     pub(super) fn new(socket: S) -> io::Result<Accepting<S>> {
-        Ok(Accepting { io: Registered::new(socket)?, pause: RefCell::new(None) })
+        Ok(Accepting { io: Registered::new(socket)?, pause: RefCell::new(None), told: Cell::new(None) })
+    }
+
+    /// Says that accepting pauses, unless that was said a short while ago: a server that has no descriptors left pauses
+    /// again and again.
+    fn tell_of_pause(&self, error: &io::Error) {
+        let now = turn_now();
+        if self.told.get().is_none_or(|told| now.saturating_duration_since(told) >= SILENCE) {
+            self.told.set(Some(now));
+            log::warn!("accepting pauses for {} ms at a time: {error}", PAUSE.as_millis());
+        }
     }
 
     /// Waits until `accept` gives a connection, or an error that is the listener's own.
@@ -41,7 +56,7 @@ impl<S: Source> Accepting<S> {
             *self.pause.borrow_mut() = None;
             match ready!(self.io.poll_io(Side::Read, cx, &accept)) {
                 Err(error) if is_exhausted(&error) => {
-                    log::warn!("accepting pauses for {} ms: {error}", PAUSE.as_millis());
+                    self.tell_of_pause(&error);
                     *self.pause.borrow_mut() = Some(sleep(PAUSE));
                 }
                 Err(error) if is_of_the_connection(&error) => {

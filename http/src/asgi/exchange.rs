@@ -83,6 +83,9 @@ pub(super) struct Inner {
     failed: Option<Error>,
     receiver: Option<Waker>,
     sender: Option<Waker>,
+    /// Something below the response's own bytes was touched, and has to be put back before the next request: rare, so that
+    /// one look saves ten.
+    pub(super) touched: bool,
     /// The connection's task.
     connection_task: Option<Waker>,
     /// It waits for the application: whoever uses a handle from elsewhere wakes it.
@@ -115,6 +118,7 @@ impl Exchange {
             failed: None,
             receiver: None,
             sender: None,
+            touched: false,
             connection_task: None,
             connection_waits: false,
         };
@@ -125,7 +129,8 @@ impl Exchange {
     // The connection's side.
 
     /// Shows the input between two requests; see [`Connection::receive_head`].
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "several servers in one program would each call it, at 40 instructions")]
     pub(crate) fn receive_head(&mut self, input: &[u8], limits: &Limits, date: &Date) -> Result<Option<usize>, Error> {
         let inner = self.inner.get_mut();
         inner.date = *date;
@@ -136,6 +141,7 @@ impl Exchange {
     /// application, or dropped if `keep` says so.
     pub(crate) fn receive_body(&self, input: &[u8], keep: bool) -> Result<usize, Error> {
         let mut inner = self.inner.borrow_mut();
+        inner.touched = true;
         let mut used = 0;
         while inner.connection.is_receiving() && used < input.len() && (!keep || inner.body.len() < BODY_BYTES_MAX) {
             let rest = &input[used..];
@@ -161,6 +167,7 @@ impl Exchange {
     /// The client will send no more: a body that is under way stays cut, and a tunnel has no way in any more.
     pub(crate) fn end_input(&self) {
         let mut inner = self.inner.borrow_mut();
+        inner.touched = true;
         inner.connection.end_tunnel();
         if inner.connection.is_receiving() {
             inner.failed.get_or_insert(Error::new(Kind::Gone));
@@ -172,6 +179,7 @@ impl Exchange {
     /// The body takes too long: no more of it is waited for, and the application is told.
     pub(crate) fn time_out_body(&self) {
         let mut inner = self.inner.borrow_mut();
+        inner.touched = true;
         inner.failed = Some(Error::new(Kind::BodyTimeout));
         inner.connection.close_after_response();
         wake_receiver(inner);
@@ -187,6 +195,7 @@ impl Exchange {
     /// The connection waits for the application, which may use its handles from another task.
     pub(crate) fn wait_for_handles(&self, cx: &Context<'_>) {
         let inner = &mut *self.inner.borrow_mut();
+        inner.touched = true;
         park(&mut inner.connection_task, cx);
         inner.connection_waits = true;
     }
@@ -252,19 +261,10 @@ impl Exchange {
     #[inline]
     pub(crate) fn recycle(&mut self) {
         let inner = self.inner.get_mut();
-        inner.wants_body = false;
-        inner.failed = None;
-        inner.receiver = None;
-        inner.sender = None;
-        inner.connection_task = None;
-        inner.connection_waits = false;
-        inner.filter = None;
-        inner.begun = None;
-        inner.trailers = None;
-        inner.finishes_alone = false;
-        if !inner.body.is_empty() {
-            inner.body.clear();
+        if inner.touched {
+            inner.put_back();
         }
+        debug_assert!(inner.is_untouched());
     }
 
     /// Makes it ready for another connection.
@@ -288,6 +288,7 @@ impl Exchange {
         let mut inner = self.inner.borrow_mut();
         std::mem::swap(&mut fresh.inner.get_mut().out, &mut inner.out);
         std::mem::swap(&mut fresh.inner.get_mut().connection, &mut inner.connection);
+        inner.touched = true;
         inner.failed = Some(Error::new(Kind::Gone));
         fresh.endpoints = self.endpoints;
         wake_receiver(inner); // it may wait to be told of the end
@@ -297,6 +298,7 @@ impl Exchange {
     /// The connection is gone: whoever still waits or sends is told.
     pub(crate) fn abandon(&self) {
         let mut inner = self.inner.borrow_mut();
+        inner.touched = true;
         inner.failed = Some(Error::new(Kind::Gone));
         let wakers = (inner.receiver.take(), inner.sender.take());
         drop(inner);
@@ -326,6 +328,7 @@ impl Exchange {
         if !inner.connection.is_receiving() {
             return Poll::Ready(Ok(None));
         }
+        inner.touched = true;
         inner.wants_body = true;
         inner.connection.continue_body(&mut inner.out);
         park(&mut inner.receiver, cx);
@@ -340,6 +343,7 @@ impl Exchange {
         if inner.failed.is_some() || !(inner.connection.is_due() || inner.connection.is_responding()) {
             return Poll::Ready(());
         }
+        inner.touched = true;
         park(&mut inner.receiver, cx);
         wake_connection(borrowed);
         Poll::Pending
@@ -347,7 +351,7 @@ impl Exchange {
 
     /// The application goes on when its client has gone, or no longer.
     pub(super) fn finish_alone(&self, alone: bool) {
-        self.inner.borrow_mut().finishes_alone = alone;
+        self.change(|inner| inner.finishes_alone = alone);
     }
 
     /// Ready when there is room for a piece of the response.
@@ -359,13 +363,16 @@ impl Exchange {
         if inner.out.len() < OUT_BYTES_MAX {
             return Poll::Ready(Ok(()));
         }
+        inner.touched = true;
         park(&mut inner.sender, cx);
         Poll::Pending
     }
 
     /// Changes what the application's side may change.
     pub(super) fn change<R>(&self, change: impl FnOnce(&mut Inner) -> R) -> R {
-        change(&mut self.inner.borrow_mut())
+        let inner = &mut *self.inner.borrow_mut();
+        inner.touched = true;
+        change(inner)
     }
 
     /// Writes a whole response.
@@ -445,6 +452,39 @@ impl Exchange {
     pub(super) fn body_left(&self) -> Option<u64> {
         let inner = self.inner.borrow();
         inner.connection.body_left().map(|left| left + inner.body.len() as u64)
+    }
+}
+
+impl Inner {
+    /// All but the connection, the bytes to be written, and memory.
+    #[cold]
+    fn put_back(&mut self) {
+        self.wants_body = false;
+        self.failed = None;
+        self.receiver = None;
+        self.sender = None;
+        self.connection_task = None;
+        self.connection_waits = false;
+        self.filter = None;
+        self.begun = None;
+        self.trailers = None;
+        self.finishes_alone = false;
+        self.body.clear();
+        self.touched = false;
+    }
+
+    fn is_untouched(&self) -> bool {
+        !self.wants_body
+            && self.failed.is_none()
+            && self.receiver.is_none()
+            && self.sender.is_none()
+            && self.connection_task.is_none()
+            && !self.connection_waits
+            && self.filter.is_none()
+            && self.begun.is_none()
+            && self.trailers.is_none()
+            && !self.finishes_alone
+            && self.body.is_empty()
     }
 }
 

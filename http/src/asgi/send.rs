@@ -82,6 +82,7 @@ impl Send {
             if !inner.connection.is_due() {
                 return Err(Error::new(Kind::ResponseEnded));
             }
+            inner.touched = true;
             inner.begun = Some(Box::new(Begun { status, fields }));
             Ok(())
         })

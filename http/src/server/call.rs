@@ -10,7 +10,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 /// Polls the application, which is called if it was not. How it has ended; `None`: by a panic.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "each kind of connection has its own, and a request passes through it once")]
 pub(super) fn poll<A: App>(app: &A, working: &mut Working<A>, cx: &mut Context<'_>) -> Poll<Option<Result>> {
     let Working { exchange, call, .. } = working;
     let polled = catch_unwind(AssertUnwindSafe(|| {

@@ -4,12 +4,12 @@ use bytes::Bytes;
 use evloop::http::asgi::{self, Address};
 use evloop::http::codec::encode::FieldLine;
 use evloop::http::router::BodyStream;
-use evloop::http::{IntoResponse, Request, Response, Router, StatusCode};
-use evloop::spawn_blocking;
-use evloop::time::{Sleep, sleep};
+use evloop::http::{BlockingRequest, IntoResponse, Request, Response, Router, StatusCode};
+use evloop::time::sleep;
 use serde_json::json;
+use std::borrow::Cow;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 const HELLO: &str = "Hello, World!";
@@ -26,11 +26,11 @@ pub(crate) fn app() -> Router {
         .get("/", |request: Request| async move { home(&request) })
         .get("/plaintext", |_: Request| async { HELLO })
         .post("/echo", |request: Request| async { echo(request) })
-        .get("/stream", |_: Request| async { Response::stream(Lines::default()).with_line(FieldLine::TEXT_PLAIN) })
+        .get("/stream", |_: Request| async { lines() })
         .get("/big", |request: Request| async move { big(&request) })
         .get("/headers", |request: Request| async move { headers(&request) })
         .get("/sleep", on_the_timer)
-        .get("/block", on_the_pool)
+        .get_blocking("/block", |request: BlockingRequest| on_the_pool(&request))
         .get("/block-loop", |request: Request| async move { on_the_loop(&request) })
         .get("/panic", |_: Request| async { panics() })
         .get("/status/{code}", |request: Request| async move { status(&request) })
@@ -54,24 +54,17 @@ const LINES: u32 = 10;
 const BETWEEN_LINES: Duration = Duration::from_millis(100);
 
 /// A line now and then, so that a client sees the body come.
-#[derive(Default)]
-struct Lines {
-    given: u32,
-    pause: Option<Pin<Box<Sleep>>>,
-}
-
-impl BodyStream for Lines {
-    fn poll_piece(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<asgi::Result<Option<Bytes>>> {
-        if let Some(pause) = &mut self.pause {
-            ready!(pause.as_mut().poll(cx));
+fn lines() -> Response {
+    let lines = Response::produce(|mut pieces| async move {
+        for line in 1..=LINES {
+            pieces.send(format!("line {line} of {LINES}\n")).await?;
+            if line < LINES {
+                sleep(BETWEEN_LINES).await;
+            }
         }
-        if self.given == LINES {
-            return Poll::Ready(Ok(None));
-        }
-        self.given += 1;
-        self.pause = (self.given < LINES).then(|| Box::pin(sleep(BETWEEN_LINES)));
-        Poll::Ready(Ok(Some(format!("line {} of {LINES}\n", self.given).into())))
-    }
+        Ok(())
+    });
+    lines.with_line(FieldLine::TEXT_PLAIN)
 }
 
 /// So many bytes, of which only a piece is in memory, however slowly the client reads.
@@ -122,23 +115,21 @@ fn headers(request: &Request) -> Response {
 
 /// Waits without holding anybody: a deadline in the timer wheel.
 async fn on_the_timer(request: Request) -> Result<String, Response> {
-    let wait = wait(&request)?;
+    let wait = wait(request.query_param("ms"))?;
     sleep(wait).await;
     Ok(format!("slept {} ms on the timer\n", wait.as_millis()))
 }
 
 /// Holds a thread of the pool; the loop turns on.
-async fn on_the_pool(request: Request) -> Result<String, Response> {
-    let wait = wait(&request)?;
-    match spawn_blocking(move || std::thread::sleep(wait)).await {
-        Ok(()) => Ok(format!("blocked a thread of the pool for {} ms\n", wait.as_millis())),
-        Err(_) => Err(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
-    }
+fn on_the_pool(request: &BlockingRequest) -> Result<String, Response> {
+    let wait = wait(request.query_param("ms"))?;
+    std::thread::sleep(wait);
+    Ok(format!("blocked a thread of the pool for {} ms\n", wait.as_millis()))
 }
 
 /// The mistake, to be looked at: while this sleeps, nobody is served.
 fn on_the_loop(request: &Request) -> Result<String, Response> {
-    let wait = wait(request)?;
+    let wait = wait(request.query_param("ms"))?;
     std::thread::sleep(wait);
     Ok(format!("blocked the loop for {} ms\n", wait.as_millis()))
 }
@@ -148,8 +139,8 @@ fn panics() -> Response {
 }
 
 fn status(request: &Request) -> Response {
-    let digits = request.param("code").filter(|code| code.bytes().all(|byte| byte.is_ascii_digit()));
-    let code = digits.and_then(|code| code.parse().ok()).and_then(StatusCode::from_u16);
+    let code = request.raw_param("code").filter(|code| code.bytes().all(|byte| byte.is_ascii_digit()));
+    let code = code.and_then(|code| code.parse().ok()).and_then(StatusCode::from_u16);
     match code.filter(|code| !code.is_informational()) {
         Some(code) => code.into_response(),
         None => bad("the status is a number from 200 to 999\n"),
@@ -157,8 +148,8 @@ fn status(request: &Request) -> Response {
 }
 
 /// What the query says after `ms=`.
-fn wait(request: &Request) -> Result<Duration, Response> {
-    let ms = request.query_param("ms").and_then(|ms| ms.parse().ok()).filter(|ms| *ms <= MS_MAX);
+fn wait(ms: Option<Cow<'_, str>>) -> Result<Duration, Response> {
+    let ms = ms.and_then(|ms| ms.parse().ok()).filter(|ms| *ms <= MS_MAX);
     ms.map(Duration::from_millis).ok_or_else(|| bad("the query says how long: ?ms=100, an hour at most\n"))
 }
 

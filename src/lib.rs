@@ -35,9 +35,7 @@
 //!     evloop::run(async {
 //!         let app = Router::new()
 //!             .get("/", |_: Request| async { "Hello, World!" })
-//!             .get("/users/{id}", |request: Request| async move {
-//!                 format!("user {}", request.param("id").unwrap_or("?"))
-//!             });
+//!             .get("/users/{id}", |request: Request| async move { format!("user {}", request.param("id")) });
 //!         let server = Server::bind("127.0.0.1:0")?;
 //!         let address = server.local_addr()?;
 //!         drop(evloop::spawn(server.serve(app))); // it serves for as long as the loop turns

@@ -213,7 +213,7 @@ fn routes_answer_as_they_are_described() {
     }
     assert!(served.get("/nowhere").starts_with("HTTP/1.1 404 "));
     let allow = served.get("/echo");
-    assert!(allow.starts_with("HTTP/1.1 405 ") && allow.contains("allow: POST\r\n"), "{allow}");
+    assert!(allow.starts_with("HTTP/1.1 405 ") && allow.contains("allow: POST, OPTIONS\r\n"), "{allow}");
 }
 
 #[test]

@@ -318,7 +318,7 @@ fn many_strangers_wake_many_tasks_and_no_wake_is_lost() {
     for stranger in strangers {
         stranger.join().unwrap();
     }
-    assert_eq!(sum, (0..STRANGERS * ROUNDS).sum());
+    assert_eq!(sum, (0..STRANGERS * ROUNDS).sum::<usize>());
 }
 
 #[test]

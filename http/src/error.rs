@@ -26,7 +26,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Error {
     kind: Kind,
-    /// What an application said. Twice behind a pointer, so that an error has two words and is returned in registers: its
+    /// What an application said, or where in its input. Twice behind a pointer, so that an error has two words and is returned in registers: its
     /// size is paid for by every call that succeeds.
     source: Option<Arc<Box<dyn std::error::Error + Send + Sync>>>,
 }
@@ -119,6 +119,16 @@ pub(crate) enum Kind {
     HeadTimeout,
     /// No more of the body came for `Timeouts::body`.
     BodyTimeout,
+    /// A body of another type than the application takes.
+    MediaType,
+    /// A body that is no text.
+    BodyText,
+    /// A body that is no JSON, or other than the application takes.
+    #[cfg_attr(not(feature = "json"), expect(dead_code, reason = "said by that feature alone"))]
+    BodyJson,
+    /// Fields of a query or a form other than the application takes.
+    #[cfg_attr(not(feature = "json"), expect(dead_code, reason = "said by that feature alone"))]
+    Pairs,
     /// What an application says for itself.
     Application,
     /// The client has gone.
@@ -141,7 +151,12 @@ impl Error {
     /// ```
     #[cold]
     pub fn application(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-        Error { kind: Kind::Application, source: Some(Arc::new(source.into())) }
+        Error::because(Kind::Application, source)
+    }
+
+    #[cold]
+    pub(crate) fn because(kind: Kind, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error { kind, source: Some(Arc::new(source.into())) }
     }
 
     #[cfg(test)]
@@ -167,7 +182,11 @@ impl Error {
             | Kind::ChunkExtension
             | Kind::ChunkExtensionTooLong
             | Kind::ChunkEnd
-            | Kind::Trailer => StatusCode::BAD_REQUEST,
+            | Kind::Trailer
+            | Kind::BodyText
+            | Kind::BodyJson
+            | Kind::Pairs => StatusCode::BAD_REQUEST,
+            Kind::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::BodyTooLong => StatusCode::CONTENT_TOO_LARGE,
             Kind::HeadTimeout | Kind::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Kind::RequestLineTooLong => StatusCode::URI_TOO_LONG,
@@ -282,6 +301,10 @@ impl fmt::Display for Error {
             Kind::LifespanOrder => "lifespan: startup and shutdown are answered once each, in this order",
             Kind::HeadTimeout => "the head took too long",
             Kind::BodyTimeout => "the body took too long",
+            Kind::MediaType => "content-type other than this needs",
+            Kind::BodyText => "body other than utf-8 text",
+            Kind::BodyJson => "body other than the json that this needs",
+            Kind::Pairs => "fields other than this needs",
             Kind::Application => "the application failed",
             Kind::Gone => "the client has gone",
         })?;

@@ -24,5 +24,5 @@ pub mod testing;
 pub use files::Files;
 pub use limits::Limits;
 pub use message::{Method, StatusCode};
-pub use router::{IntoResponse, Request, Response, Router};
+pub use router::{BlockingRequest, IntoResponse, Request, Response, Router};
 pub use server::Server;

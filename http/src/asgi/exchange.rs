@@ -62,6 +62,7 @@ pub(crate) struct Surroundings {
     pub(crate) state: State,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all go together in one look")]
 pub(super) struct Inner {
     pub(super) connection: Connection,
     pub(super) date: Date,

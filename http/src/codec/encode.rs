@@ -282,6 +282,11 @@ impl FieldLine {
         }
         FieldLine { text }
     }
+
+    /// The name, in small letters.
+    pub(crate) fn name(self) -> &'static str {
+        self.text.split(':').next().unwrap_or_default()
+    }
 }
 
 #[inline(never)]

@@ -91,7 +91,7 @@ pub(crate) enum HostFact {
 /// assert_eq!(head.headers().get_str("host"), Some("localhost:8000"));
 /// # Ok::<(), evloop_http::error::Error>(())
 /// ```
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct RequestHead {
     /// The field lines, then the request line, then the path that an empty one stands for.
     ///

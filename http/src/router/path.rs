@@ -1,7 +1,12 @@
 //! A tree of path segments.
+//!
+//! A path is split where the client wrote a `/`, and decoded afterwards: `%2F` stays inside its segment.
 
-/// A path with parameters, as a route names it: `/users/{id}`.
-#[derive(Debug)]
+use percent_encoding::percent_decode;
+use std::borrow::Cow;
+
+/// A path with parameters, as a route names it: `/users/{id}`, `/files/{*path}`.
+#[derive(Debug, Default)]
 pub(super) struct Pattern {
     segments: Vec<Segment>,
 }
@@ -10,29 +15,47 @@ pub(super) struct Pattern {
 enum Segment {
     Literal(Box<str>),
     Parameter(Box<str>),
+    /// The last one.
+    Rest(Box<str>),
+}
+
+impl Segment {
+    fn name(&self) -> Option<&str> {
+        match self {
+            Segment::Literal(_) => None,
+            Segment::Parameter(name) | Segment::Rest(name) => Some(name),
+        }
+    }
 }
 
 impl Pattern {
     /// # Panics
-    /// When the path does not begin with `/`, or when a parameter has no name or one that is taken.
+    /// When the path does not begin with `/`, when a parameter has no name or one that is taken, when a rest is not at
+    /// the end, or when a brace stands elsewhere.
     pub(super) fn new(path: &str) -> Pattern {
-        let rest = path.strip_prefix('/').unwrap_or_else(|| panic!("the path `{path}` does not begin with `/`"));
         let mut segments: Vec<Segment> = Vec::new();
-        for text in rest.split('/') {
+        for text in split(path) {
+            assert!(!matches!(segments.last(), Some(Segment::Rest(_))), "something follows the rest in `{path}`");
             let segment = match text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
-                Some(name) => Segment::Parameter(name.into()),
                 None => Segment::Literal(text.into()),
+                Some(name) => match name.strip_prefix('*') {
+                    None => Segment::Parameter(name.into()),
+                    Some(name) => Segment::Rest(name.into()),
+                },
             };
-            if let Segment::Parameter(name) = &segment {
+            if let Some(name) = segment.name() {
                 assert!(!name.is_empty(), "a parameter of `{path}` has no name");
-                assert!(!segments.contains(&segment), "the parameter `{name}` is twice in `{path}`");
+                let taken = segments.iter().any(|known| known.name() == Some(name));
+                assert!(!taken, "the parameter `{name}` is twice in `{path}`");
             }
+            let text = segment.name().unwrap_or(text);
+            assert!(!text.contains(['{', '}']), "a brace in `{path}` is not around a whole segment");
             segments.push(segment);
         }
         Pattern { segments }
     }
 
-    /// The path, if it has no parameters.
+    /// The path, if all of it is compared and a client writes it as it stands here.
     fn whole(&self) -> Option<Box<[u8]>> {
         let mut path = Vec::new();
         for segment in &self.segments {
@@ -40,15 +63,38 @@ impl Pattern {
             path.push(b'/');
             path.extend_from_slice(text.as_bytes());
         }
-        Some(path.into())
+        // A `%` of a client begins an escape, so a text with one is compared when it is decoded, by the tree.
+        (!path.contains(&b'%')).then(|| path.into())
     }
 
-    /// The part of a path that stands where the parameter does; `None` when there is no such parameter.
-    pub(super) fn param<'a>(&self, name: &str, path: &'a str) -> Option<&'a str> {
-        let is_wanted = |segment: &Segment| matches!(segment, Segment::Parameter(known) if **known == *name);
-        let at = self.segments.iter().position(is_wanted)?;
-        path.strip_prefix('/')?.split('/').nth(at)
+    /// The parameters' names, in order.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.segments.iter().filter_map(Segment::name)
     }
+
+    /// The part of a path that stands where the parameter does, as it is written; `None` when there is no such parameter.
+    pub(super) fn param<'a>(&self, name: &str, path: &'a str) -> Option<&'a str> {
+        let at = self.segments.iter().position(|segment| segment.name() == Some(name))?;
+        let path = path.strip_prefix('/')?;
+        match self.segments[at] {
+            Segment::Rest(_) => path.splitn(at + 1, '/').nth(at),
+            _ => path.split('/').nth(at),
+        }
+    }
+}
+
+/// The segments of a path that the program names.
+///
+/// # Panics
+/// When it does not begin with `/`.
+pub(super) fn split(path: &str) -> impl Iterator<Item = &str> {
+    let rest = path.strip_prefix('/').unwrap_or_else(|| panic!("the path `{path}` does not begin with `/`"));
+    rest.split('/')
+}
+
+/// What a segment says; nothing is copied if nothing is encoded.
+pub(super) fn decoded(segment: &[u8]) -> Cow<'_, [u8]> {
+    percent_decode(segment).into()
 }
 
 /// Values by pattern.
@@ -68,6 +114,7 @@ struct Node<T> {
     /// Sorted as the whole paths are.
     literals: Vec<(Box<[u8]>, Node<T>)>,
     parameter: Option<Box<Node<T>>>,
+    rest: Option<T>,
 }
 
 impl<T> Default for Tree<T> {
@@ -94,6 +141,7 @@ impl<T: Default> Tree<T> {
             node = match segment {
                 Segment::Literal(text) => node.literal(text.as_bytes()),
                 Segment::Parameter(_) => node.parameter.get_or_insert_with(|| Box::new(Node::new())),
+                Segment::Rest(_) => return node.rest.get_or_insert_default(),
             };
         }
         node.value.get_or_insert_default()
@@ -101,19 +149,40 @@ impl<T: Default> Tree<T> {
 }
 
 impl<T> Tree<T> {
-    /// The value of the pattern that a path matches: segment by segment, a literal before a parameter.
+    /// The value of the pattern that a path matches: segment by segment, a literal before a parameter, and that before a
+    /// rest. No path at all, as where a router is mounted, is `/`.
     #[inline]
     pub(super) fn find(&self, path: &[u8]) -> Option<&T> {
         match search(&self.whole, path) {
             Ok(at) => Some(&self.whole[at].1),
-            Err(_) => self.root.find(path.strip_prefix(b"/")?),
+            Err(_) => self.find_by_segments(path),
         }
+    }
+
+    fn find_by_segments(&self, path: &[u8]) -> Option<&T> {
+        if path.is_empty() {
+            return self.find_decoded(b"/");
+        }
+        let is_encoded = path.contains(&b'%');
+        let whole = if is_encoded { self.find_decoded(path) } else { None };
+        whole.or_else(|| self.root.find(path.strip_prefix(b"/")?, is_encoded))
+    }
+
+    /// The value of a whole path by what it says.
+    #[cold]
+    fn find_decoded(&self, path: &[u8]) -> Option<&T> {
+        // A `/` that is encoded separates nothing, and no segment of a pattern has one.
+        if path.windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2f")) {
+            return None;
+        }
+        let at = search(&self.whole, &decoded(path)).ok()?;
+        Some(&self.whole[at].1)
     }
 }
 
 impl<T> Node<T> {
     fn new() -> Node<T> {
-        Node { value: None, literals: Vec::new(), parameter: None }
+        Node { value: None, literals: Vec::new(), parameter: None, rest: None }
     }
 
     fn literal(&mut self, text: &[u8]) -> &mut Node<T> {
@@ -127,18 +196,21 @@ impl<T> Node<T> {
         &mut self.literals[at].1
     }
 
-    /// What is left of the path has no `/` before it. The depth of the recursion is that of the tree.
-    fn find(&self, rest: &[u8]) -> Option<&T> {
-        let (segment, rest) = match rest.iter().position(|byte| *byte == b'/') {
-            Some(at) => (&rest[..at], Some(&rest[at + 1..])),
-            None => (rest, None),
+    /// What is left of the path has no `/` before it. The depth of the recursion is that of the tree, and no node is
+    /// looked at twice.
+    fn find(&self, path: &[u8], is_encoded: bool) -> Option<&T> {
+        let (segment, after) = match path.iter().position(|byte| *byte == b'/') {
+            Some(at) => (&path[..at], Some(&path[at + 1..])),
+            None => (path, None),
         };
-        let literal = search(&self.literals, segment).ok().map(|at| &self.literals[at].1);
+        let text = if is_encoded { decoded(segment) } else { Cow::Borrowed(segment) };
+        let literal = search(&self.literals, &text).ok().map(|at| &self.literals[at].1);
         let parameter = self.parameter.as_deref().filter(|_| !segment.is_empty());
-        [literal, parameter].into_iter().flatten().find_map(|node| match rest {
-            Some(rest) => node.find(rest),
+        let found = [literal, parameter].into_iter().flatten().find_map(|node| match after {
+            Some(after) => node.find(after, is_encoded),
             None => node.value.as_ref(),
-        })
+        });
+        found.or_else(|| self.rest.as_ref().filter(|_| !segment.is_empty()))
     }
 }
 
@@ -149,57 +221,4 @@ fn search<T>(sorted: &[(Box<[u8]>, T)], text: &[u8]) -> Result<usize, usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tree(paths: &[&'static str]) -> Tree<String> {
-        let mut tree = Tree::default();
-        for path in paths {
-            *tree.entry(&Pattern::new(path)) = (*path).to_owned();
-        }
-        tree
-    }
-
-    #[test]
-    fn literal_goes_before_parameter_and_a_dead_end_goes_back() {
-        let tree =
-            tree(&["/", "/users/{id}", "/users/me", "/users/me/keys", "/{page}/old", "/users/{id}/posts/{post}"]);
-        let cases = [
-            ("/", Some("/")),
-            ("/users/me", Some("/users/me")),
-            ("/users/7", Some("/users/{id}")),
-            ("/users/me/posts/1", Some("/users/{id}/posts/{post}")),
-            ("/users/old", Some("/users/{id}")),
-            ("/x/old", Some("/{page}/old")),
-            ("/users/", None),
-            ("/users", None),
-            ("/users/7/posts", None),
-            ("//old", None),
-            ("", None),
-            ("*", None),
-        ];
-        for (path, found) in cases {
-            assert_eq!(tree.find(path.as_bytes()).map(String::as_str), found, "{path}");
-        }
-    }
-
-    #[test]
-    fn parameters_are_found_by_name() {
-        let pattern = Pattern::new("/users/{id}/posts/{post}");
-        assert_eq!(pattern.param("id", "/users/7/posts/x"), Some("7"));
-        assert_eq!(pattern.param("post", "/users/7/posts/x"), Some("x"));
-        assert_eq!(pattern.param("users", "/users/7/posts/x"), None);
-    }
-
-    #[test]
-    #[should_panic(expected = "does not begin with `/`")]
-    fn path_begins_with_a_slash() {
-        drop(Pattern::new("users"));
-    }
-
-    #[test]
-    #[should_panic(expected = "is twice in")]
-    fn parameter_is_named_once() {
-        drop(Pattern::new("/{id}/{id}"));
-    }
-}
+pub(super) mod tests;

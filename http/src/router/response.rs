@@ -1,23 +1,29 @@
 //! A response as a handler gives it.
 
+use super::into_response::status_text;
+use super::stream::{BodyStream, Iterated, Pieces, Produced};
 use crate::asgi::Result;
 use crate::codec::encode::FieldLine;
-use crate::error::Error;
 use crate::message::StatusCode;
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
 
 /// A response: status, fields, body. The fields that frame it are the server's.
 #[derive(Debug)]
 pub struct Response {
+    pub(super) head: Head,
+    pub(super) body: Body,
+}
+
+/// What goes before the body.
+#[derive(Debug)]
+pub(super) struct Head {
     pub(super) status: StatusCode,
     pub(super) content_type: Option<FieldLine>,
     pub(super) line: Option<FieldLine>,
     pub(super) fields: Vec<(Cow<'static, str>, Vec<u8>)>,
-    pub(super) body: Body,
 }
 
 /// What a response's body is made of.
@@ -42,20 +48,6 @@ impl fmt::Debug for Body {
     }
 }
 
-/// A body that comes in pieces.
-pub trait BodyStream {
-    /// The next piece; `None` at the end.
-    ///
-    /// # Errors
-    /// Whatever keeps the body from being completed: the connection is then cut, so that the client sees it.
-    fn poll_piece(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>>;
-
-    /// How many bytes are still to come, if that is known.
-    fn bytes_left(&self) -> Option<u64> {
-        None
-    }
-}
-
 impl Default for Response {
     fn default() -> Self {
         Response::new(StatusCode::OK)
@@ -66,7 +58,7 @@ impl Response {
     /// A response without fields and with an empty body.
     #[must_use]
     pub fn new(status: StatusCode) -> Response {
-        Response { status, content_type: None, line: None, fields: Vec::new(), body: Body::Bytes(Bytes::new()) }
+        Response::build(status, None, Bytes::new())
     }
 
     /// Text, as `text/plain` in UTF-8.
@@ -82,9 +74,34 @@ impl Response {
     }
 
     #[inline]
-    fn of(content_type: FieldLine, body: Bytes) -> Response {
-        let (status, body) = (StatusCode::OK, Body::Bytes(body));
-        Response { status, content_type: Some(content_type), line: None, fields: Vec::new(), body }
+    pub(super) fn of(content_type: FieldLine, body: Bytes) -> Response {
+        Response::build(StatusCode::OK, Some(content_type), body)
+    }
+
+    #[inline]
+    pub(super) fn build(status: StatusCode, content_type: Option<FieldLine>, body: Bytes) -> Response {
+        Response { head: Head { status, content_type, line: None, fields: Vec::new() }, body: Body::Bytes(body) }
+    }
+
+    /// Sends the client elsewhere: to a path as `/login` or a whole URL. Whoever takes the place from a request should
+    /// know that it is the client's choice then.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_http::router::{Request, Response, Router};
+    /// use evloop_http::StatusCode;
+    ///
+    /// let moved = |_: Request| async { Response::redirect("/new", StatusCode::PERMANENT_REDIRECT) };
+    /// let app = Router::new().any("/old", moved);
+    /// # let _ = app;
+    /// ```
+    ///
+    /// # Panics
+    /// When the status is none of 301, 302, 303, 307 and 308 (RFC 9110 section 15.4).
+    #[must_use]
+    pub fn redirect(location: impl Into<Vec<u8>>, status: StatusCode) -> Response {
+        assert!(matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308), "{status} is no redirection");
+        status_text(status).with_header("location", location)
     }
 
     /// A body that comes in pieces, with its length if it says one.
@@ -94,24 +111,86 @@ impl Response {
         Response { body: Body::Stream { stream: Box::pin(stream), length }, ..Response::default() }
     }
 
+    /// A body of the pieces that an iterator gives. It is asked for the next when there is room for it.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_http::router::{Request, Response, Router};
+    ///
+    /// let numbers = |_: Request| async { Response::pieces((0..1_000_000).map(|number| format!("{number}\n"))) };
+    /// let app = Router::new().get("/numbers", numbers);
+    /// # let _ = app;
+    /// ```
+    #[must_use]
+    pub fn pieces<I>(pieces: I) -> Response
+    where
+        I: IntoIterator<Item: Into<Bytes>, IntoIter: 'static>,
+    {
+        Response::stream(Iterated::new(pieces.into_iter()))
+    }
+
+    /// A body that a future writes, which is polled as the response is sent. When it fails, the connection is cut, so that
+    /// the client sees that something is missing.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_http::router::{Request, Response, Router};
+    /// use evloop_runtime::time::sleep;
+    /// use std::time::Duration;
+    ///
+    /// async fn clock(_: Request) -> Response {
+    ///     Response::produce(|mut pieces| async move {
+    ///         for second in 0..10 {
+    ///             pieces.send(format!("{second} s\n")).await?;
+    ///             sleep(Duration::from_secs(1)).await;
+    ///         }
+    ///         Ok(())
+    ///     })
+    /// }
+    /// let app = Router::new().get("/clock", clock);
+    /// # let _ = app;
+    /// ```
+    #[must_use]
+    pub fn produce<P, F>(produce: P) -> Response
+    where
+        P: FnOnce(Pieces) -> F,
+        F: Future<Output = Result> + 'static,
+    {
+        Response::stream(Produced::new(produce))
+    }
+
     /// The same with another status.
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Response {
-        self.status = status;
+        self.head.status = status;
         self
     }
 
-    /// The same with a field more. That it can be written is checked when it is: one that cannot makes the answer 500.
+    /// The same with a field more; a `Content-Type` takes the place of the one that came with the body. That it can be
+    /// written is checked when it is: one that cannot makes the answer 500.
     #[must_use]
     pub fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) -> Response {
-        self.fields.push((name.into(), value.into()));
+        let name = name.into();
+        if name.eq_ignore_ascii_case("content-type") {
+            self.head.content_type = None;
+        }
+        self.head.fields.push((name, value.into()));
         self
+    }
+
+    /// The same with this field in place of all that have its name; see [`with_header`](Response::with_header).
+    #[must_use]
+    pub fn replace_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Vec<u8>>) -> Response {
+        let name = name.into();
+        self.head.line = self.head.line.filter(|line| !line.name().eq_ignore_ascii_case(&name));
+        self.head.fields.retain(|(known, _)| !known.eq_ignore_ascii_case(&name));
+        self.with_header(name, value)
     }
 
     /// The same with a field line more that was checked when the program was compiled, in place of an earlier one.
     #[must_use]
     pub fn with_line(mut self, line: FieldLine) -> Response {
-        self.line = Some(line);
+        self.head.line = Some(line);
         self
     }
 
@@ -125,79 +204,12 @@ impl Response {
     /// The status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.head.status
     }
 
     /// The body.
     #[must_use]
     pub fn body(&self) -> &Body {
         &self.body
-    }
-}
-
-/// What a handler may give.
-pub trait IntoResponse {
-    /// The response.
-    fn into_response(self) -> Response;
-}
-
-impl IntoResponse for Response {
-    #[inline]
-    fn into_response(self) -> Response {
-        self
-    }
-}
-
-impl IntoResponse for &'static str {
-    #[inline]
-    fn into_response(self) -> Response {
-        Response::text(Bytes::from_static(self.as_bytes()))
-    }
-}
-
-impl IntoResponse for String {
-    fn into_response(self) -> Response {
-        Response::text(self)
-    }
-}
-
-impl IntoResponse for Bytes {
-    fn into_response(self) -> Response {
-        Response::of(FieldLine::OCTET_STREAM, self)
-    }
-}
-
-impl IntoResponse for Vec<u8> {
-    fn into_response(self) -> Response {
-        Bytes::from(self).into_response()
-    }
-}
-
-/// The status, with its name as the body.
-impl IntoResponse for StatusCode {
-    fn into_response(self) -> Response {
-        super::status_text(self)
-    }
-}
-
-/// What a request's own error says, or 500.
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
-        self.status().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response()
-    }
-}
-
-impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
-    fn into_response(self) -> Response {
-        self.1.into_response().with_status(self.0)
-    }
-}
-
-impl<T: IntoResponse, E: IntoResponse> IntoResponse for std::result::Result<T, E> {
-    fn into_response(self) -> Response {
-        match self {
-            Ok(value) => value.into_response(),
-            Err(error) => error.into_response(),
-        }
     }
 }

@@ -356,7 +356,7 @@ fn bytes_that_come_between_two_requests_fail_the_next_or_the_stop() {
 #[test]
 fn response_is_held_up_to_its_bound_and_may_be_streamed_past_it() {
     let app = Router::new().get("/{bytes}", |request: Request| {
-        let bytes = request.param("bytes").and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
+        let bytes = request.param("bytes").parse().ok().unwrap_or(0);
         async move { Response::stream(Zeros(bytes)) }
     });
     drive(app, async |client| {
@@ -407,7 +407,7 @@ fn response_that_is_dropped_ends_its_handler() {
 fn sleeps_pass_in_their_order_and_by_the_tests_clock_only() {
     let order = Rc::new(RefCell::new(Vec::new()));
     let app = Router::new().get("/{hours}", |request: Request| {
-        let hours: u64 = request.param("hours").and_then(|hours| hours.parse().ok()).unwrap_or(0);
+        let hours: u64 = request.param("hours").parse().ok().unwrap_or(0);
         async move {
             sleep(Duration::from_secs(hours * 3_600)).await;
             "slept"

@@ -1,0 +1,158 @@
+//! What a handler may give in place of a response.
+
+use super::response::Response;
+use crate::codec::encode::FieldLine;
+use crate::error::Error;
+use crate::message::StatusCode;
+use bytes::Bytes;
+use std::borrow::Cow;
+
+/// What a handler may give.
+///
+/// | | becomes |
+/// |---|---|
+/// | `&'static str`, `String`, `Cow<'static, str>` | text, in UTF-8 |
+/// | `Bytes`, `Vec<u8>`, `&'static [u8]` | bytes, as `application/octet-stream` |
+/// | [`StatusCode`] | the status, its name as text |
+/// | `()` | 204, for whoever has nothing to say has done what was asked |
+/// | `Option<T>` | 404 for `None` |
+/// | `Result<T, E>` | what either is |
+/// | [`Error`] | what it says of the request, or 500 |
+/// | `(StatusCode, T)`, `([(name, value); N], T)`, `(StatusCode, [(name, value); N], T)` | the same with another status, with fields, with both |
+///
+/// With the feature `json` there is `Json<T>`, with the feature `http-types` the response of the `http` crate.
+pub trait IntoResponse {
+    /// The response.
+    fn into_response(self) -> Response;
+}
+
+impl IntoResponse for Response {
+    #[inline]
+    fn into_response(self) -> Response {
+        self
+    }
+}
+
+impl IntoResponse for &'static str {
+    #[inline]
+    fn into_response(self) -> Response {
+        Response::text(Bytes::from_static(self.as_bytes()))
+    }
+}
+
+impl IntoResponse for String {
+    fn into_response(self) -> Response {
+        Response::text(self)
+    }
+}
+
+impl IntoResponse for Cow<'static, str> {
+    fn into_response(self) -> Response {
+        match self {
+            Cow::Borrowed(text) => text.into_response(),
+            Cow::Owned(text) => text.into_response(),
+        }
+    }
+}
+
+impl IntoResponse for Bytes {
+    fn into_response(self) -> Response {
+        Response::of(FieldLine::OCTET_STREAM, self)
+    }
+}
+
+impl IntoResponse for Vec<u8> {
+    fn into_response(self) -> Response {
+        Bytes::from(self).into_response()
+    }
+}
+
+impl IntoResponse for &'static [u8] {
+    fn into_response(self) -> Response {
+        Bytes::from_static(self).into_response()
+    }
+}
+
+/// 204: there is nothing to say.
+impl IntoResponse for () {
+    fn into_response(self) -> Response {
+        Response::new(StatusCode::NO_CONTENT)
+    }
+}
+
+/// The status, with its name as the body.
+impl IntoResponse for StatusCode {
+    fn into_response(self) -> Response {
+        status_text(self)
+    }
+}
+
+/// What a request's own error says. One of the application is 500, and its text is for the log alone.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let Some(status) = self.status() else {
+            let level = if self.is_gone() { log::Level::Debug } else { log::Level::Error };
+            log::log!(level, "a handler failed: {self}");
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        };
+        match status {
+            // Here the name of the status does not say what is wrong.
+            StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE => (status, self.to_string()).into_response(),
+            status => status.into_response(),
+        }
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
+    fn into_response(self) -> Response {
+        self.1.into_response().with_status(self.0)
+    }
+}
+
+impl<N, V, T, const COUNT: usize> IntoResponse for ([(N, V); COUNT], T)
+where
+    N: Into<Cow<'static, str>>,
+    V: Into<Vec<u8>>,
+    T: IntoResponse,
+{
+    fn into_response(self) -> Response {
+        let (fields, body) = self;
+        fields.into_iter().fold(body.into_response(), |response, (name, value)| response.with_header(name, value))
+    }
+}
+
+impl<N, V, T, const COUNT: usize> IntoResponse for (StatusCode, [(N, V); COUNT], T)
+where
+    N: Into<Cow<'static, str>>,
+    V: Into<Vec<u8>>,
+    T: IntoResponse,
+{
+    fn into_response(self) -> Response {
+        (self.0, (self.1, self.2)).into_response()
+    }
+}
+
+/// 404 for `None`.
+impl<T: IntoResponse> IntoResponse for Option<T> {
+    fn into_response(self) -> Response {
+        self.ok_or(StatusCode::NOT_FOUND).into_response()
+    }
+}
+
+impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
+    fn into_response(self) -> Response {
+        match self {
+            Ok(value) => value.into_response(),
+            Err(error) => error.into_response(),
+        }
+    }
+}
+
+/// Text that a status says by itself.
+pub(super) fn status_text(status: StatusCode) -> Response {
+    // A 205 is framed as others are, but has no content (RFC 9110 section 15.3.6).
+    if status.forbids_body() || status == StatusCode::RESET_CONTENT {
+        return Response::new(status);
+    }
+    Response::build(status, Some(FieldLine::TEXT_PLAIN), Bytes::from_static(status.reason().as_bytes()))
+}

@@ -8,6 +8,11 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+/// Bytes of answers that the kernel keeps for one client beyond what is on its way there. Enough to go on with until this
+/// side is polled again; without a bound it is megabytes, and five hundred clients that do not read exhaust what the kernel
+/// has for all.
+const UNSENT_BYTES_MAX: u32 = 128 * 1024;
+
 /// A connection: bytes in both directions.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
     /// Sees to it that the connection ends with a reset when it is dropped: the client shall see that what it has got is
@@ -25,6 +30,14 @@ pub trait Listener {
     /// A connection.
     type Stream: Stream;
 
+    /// Makes ready, before the first connection is taken.
+    ///
+    /// # Errors
+    /// What keeps it from being served.
+    fn prepare(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// The next connection, and the client's address if it has one.
     ///
     /// # Errors
@@ -40,11 +53,14 @@ pub trait Listener {
 impl Listener for TcpListener {
     type Stream = TcpStream;
 
+    fn prepare(&mut self) -> io::Result<()> {
+        // Answers are written whole; waiting for the client's acknowledgement would only hold the last part back.
+        self.set_nodelay(true)?;
+        self.set_unsent_max(UNSENT_BYTES_MAX)
+    }
+
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, Option<SocketAddr>)>> {
         let (stream, client) = ready!(TcpListener::poll_accept(self, cx))?;
-        // Answers are written whole; waiting for the client's acknowledgement would only hold the last part back. It
-        // fails when the client has gone already, and the first read will say so.
-        drop(stream.set_nodelay(true));
         Poll::Ready(Ok((stream, Some(client))))
     }
 

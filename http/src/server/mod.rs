@@ -183,7 +183,8 @@ impl<L: Listener> Server<L> {
     /// # Cancel safety
     /// As [`serve`](Server::serve).
     pub async fn serve_until<A: App>(self, app: A, stop: impl Future<Output = ()>) -> io::Result<usize> {
-        let Server { listener, config } = self;
+        let Server { mut listener, config } = self;
+        listener.prepare()?;
         let graceful = config.graceful;
         let (lifespan, state) = Running::start(&app).await?;
         let surroundings = Surroundings { server: listener.address(), state };

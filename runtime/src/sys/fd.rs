@@ -1,14 +1,17 @@
-//! A descriptor by its number.
+//! What no crate does with a descriptor: to take one by its number, and to set one option.
 //!
 //! A process may be started with descriptors that nobody in it owns: who started it opened them, and says in words which
 //! number is what. Whoever takes such a one has no value to take it from, only an integer, and std rightly calls making an
 //! owner of that unsafe: somebody may own it already, and would find it closed. So the number is not taken. It is
 //! duplicated, which is safe, and the duplicate is owned.
 
-#![allow(unsafe_code, reason = "no crate duplicates a descriptor of which there is only the number")]
+#![allow(
+    unsafe_code,
+    reason = "no crate duplicates a descriptor of which there is only the number, or sets this option"
+)]
 
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 /// The lowest number a duplicate may get: 0 to 2 are the standard streams, even where they are closed.
 const NUMBER_MIN: libc::c_int = 3;
@@ -33,9 +36,31 @@ pub(crate) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(duplicate) })
 }
 
+/// Bounds what the kernel takes of a TCP socket's bytes before it has sent those that it has (`TCP_NOTSENT_LOWAT`, tcp(7)).
+/// What a listening socket has, those that it accepts have too.
+///
+/// # Errors
+/// What `setsockopt` says.
+pub(crate) fn set_unsent_max(socket: impl AsFd, bytes: u32) -> io::Result<()> {
+    let socket = socket.as_fd();
+    let length = libc::socklen_t::try_from(size_of::<u32>()).expect("a word is short");
+    // SAFETY: the option's value is read from `bytes`, which lives until the call is over and is as long as `length` says;
+    // nothing is written. The descriptor is open, since it is borrowed.
+    let status = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_NOTSENT_LOWAT,
+            std::ptr::from_ref(&bytes).cast(),
+            length,
+        )
+    };
+    if status == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{NUMBER_MIN, duplicate};
+    use super::{NUMBER_MIN, duplicate, set_unsent_max};
     use std::io::{Read, Write, pipe};
     use std::os::fd::AsRawFd;
 
@@ -64,5 +89,11 @@ mod tests {
         for number in [-1, i32::MAX] {
             assert_eq!(duplicate(number).unwrap_err().raw_os_error(), Some(libc::EBADF));
         }
+    }
+
+    #[test]
+    fn option_of_tcp_is_refused_where_there_is_none() {
+        let (pair, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        assert!(set_unsent_max(&pair, 1).is_err());
     }
 }

@@ -2,6 +2,6 @@
 //!
 //! | file | what it gives |
 //! |---|---|
-//! | `fd.rs` | a descriptor by its number |
+//! | `fd.rs` | a descriptor by its number; a bound on unsent bytes |
 
 pub(crate) mod fd;

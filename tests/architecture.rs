@@ -88,6 +88,7 @@ const HTTP: &[Room] = &[
     room("H2", "connection/", "one connection's state machine: bytes in, what they mean out, and back"),
     room("H3", "asgi/",       "scope, receive, send, and what they share with their connection"),
     room("H4", "access_log.rs", "a line for each request that was answered"),
+    room("H4", "middleware/", "applications around applications: a log, a time-out, compression"),
     room("H4", "files/",      "a folder as an application: types, conditions, ranges, pages that list"),
     room("H4", "router/",     "path tree, methods, handlers; itself an application"),
     room("H4", "server/",     "sockets, pools, one task per connection, the graceful stop"),

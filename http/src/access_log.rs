@@ -73,10 +73,15 @@ pub(crate) struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// What a scope tells of its request, whose response has begun.
     pub(crate) fn of(scope: &'a Scope, date: &'a Date, took: Duration) -> Option<Entry<'a>> {
-        let (status, body_bytes) = scope.sent()?;
+        Some(Entry::with(scope, scope.sent()?, date, took))
+    }
+
+    /// What a scope tells of its request, with the status and the bytes that are to be logged.
+    pub(crate) fn with(scope: &'a Scope, sent: (StatusCode, u64), date: &'a Date, took: Duration) -> Entry<'a> {
+        let (status, body_bytes) = sent;
         let head = scope.head();
         let line = Some((head.method_str(), head.target(), head.version().as_str()));
-        Some(Entry { date, client: scope.client(), line, status, body_bytes, took })
+        Entry { date, client: scope.client(), line, status, body_bytes, took }
     }
 }
 

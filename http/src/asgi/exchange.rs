@@ -385,8 +385,8 @@ impl Exchange {
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.write(|inner| match inner.filter {
-            None => inner.connection.respond(&mut inner.out, status, &inner.date, body, fields),
-            Some(_) => inner.respond_filtered(status, body, fields),
+            Some(_) if inner.connection.is_due() => inner.respond_filtered(status, body, fields),
+            _ => inner.connection.respond(&mut inner.out, status, &inner.date, body, fields),
         })
     }
 
@@ -398,8 +398,8 @@ impl Exchange {
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.write(|inner| match inner.filter {
-            None => inner.connection.start(&mut inner.out, status, &inner.date, length, fields),
-            Some(_) => inner.start_filtered(status, length, fields),
+            Some(_) if inner.connection.is_due() => inner.start_filtered(status, length, fields),
+            _ => inner.connection.start(&mut inner.out, status, &inner.date, length, fields),
         })
     }
 

@@ -194,9 +194,10 @@ impl Send {
         }
     }
 
-    /// Lets a filter change the response, which has not begun; one that was given before is let go.
+    /// Lets a filter change the response, which has not begun. Of several, the one that was given last is the nearest to
+    /// the application, and sees the response first.
     pub fn set_filter(&mut self, filter: Box<dyn Filter>) {
-        self.exchange.change(|inner| inner.filter = Some(filter));
+        self.exchange.change(|inner| inner.add_filter(filter));
     }
 
     /// Gives a whole response at once, its head written straight into the connection's buffer.
@@ -243,6 +244,16 @@ impl Send {
     /// Whether the body need not be given.
     pub(crate) fn omits_body(&self) -> bool {
         self.exchange.with(|connection, _| connection.omits_body())
+    }
+
+    /// Whether nothing of the response has been written.
+    pub(crate) fn is_due(&self) -> bool {
+        self.exchange.with(|connection, _| connection.is_due())
+    }
+
+    /// Whether the response has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.exchange.with(|connection, _| !connection.is_due() && !connection.is_responding())
     }
 
     /// Writes a piece of the body, room or not.

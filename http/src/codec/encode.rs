@@ -121,7 +121,12 @@ impl<'a> ResponseHead<'a> {
     /// The value of the first field with this name that was added so far.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.lines().find(|(_, known, _)| known.eq_ignore_ascii_case(name.as_bytes())).map(|(_, _, value)| value)
+        self.get_all(name).next()
+    }
+
+    /// The values of all fields with this name that were added so far, in order.
+    pub fn get_all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.named(name).map(|(_, value)| value)
     }
 
     /// Adds a field, in place of all that have this name and were added so far.
@@ -133,18 +138,25 @@ impl<'a> ResponseHead<'a> {
         let old = self.out.len();
         self.header(name, value)?;
         let added = self.out.split_off(old);
-        let places: Vec<Range<usize>> = self
-            .lines()
-            .filter(|(_, known, _)| known.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(place, _, _)| place)
-            .collect();
+        self.remove(name);
+        self.out.extend_from_slice(&added);
+        Ok(())
+    }
+
+    /// Takes back all fields with this name that were added so far.
+    pub fn remove(&mut self, name: &str) {
+        let places: Vec<Range<usize>> = self.named(name).map(|(place, _)| place).collect();
         for place in places.into_iter().rev() {
             let rest = self.out.split_off(place.end);
             self.out.truncate(place.start);
             self.out.extend_from_slice(&rest);
         }
-        self.out.extend_from_slice(&added);
-        Ok(())
+    }
+
+    /// The fields with this name that were added so far: where each is in the output, and its value.
+    fn named(&self, name: &str) -> impl Iterator<Item = (Range<usize>, &[u8])> {
+        let is_named = move |known: &[u8]| known.eq_ignore_ascii_case(name.as_bytes());
+        self.lines().filter(move |(_, known, _)| is_named(known)).map(|(place, _, value)| (place, value))
     }
 
     /// The fields that were added so far: where each is in the output, its name, its value.

@@ -9,6 +9,7 @@
 //! ways is refused, because request smuggling lives off that difference.
 
 pub mod body;
+pub(crate) mod coding;
 pub mod date;
 pub mod encode;
 pub mod framing;

@@ -4,13 +4,13 @@
 //! ranges, the first piece of the body. What it needs of the request was read before and is sent along as a [`Wanted`].
 
 use super::body::{Body, Content, Part, content_range, multipart};
-use super::coding::{Accepted, Coding};
 use super::conditional::{Conditions, Validators, Verdict, only};
 use super::folder::{Folder, Found};
 use super::listing;
 use super::path::{Target, with_slash};
 use super::range::Selection;
 use crate::asgi::Scope;
+use crate::codec::coding::{Accepted, Coding};
 use crate::message::{Method, StatusCode};
 use rustix::io::Errno;
 use std::borrow::Cow;

@@ -14,7 +14,7 @@
 //!
 //! How a request is answered, and which file does what:
 //! ```text
-//!  on the loop     Wanted::parse      answer.rs        what is asked for, by path.rs, coding.rs, conditional.rs
+//!  on the loop     Wanted::parse      answer.rs        what is asked for, by path.rs, codec::coding, conditional.rs
 //!  on the pool     Site::answer       answer.rs
 //!                    Folder::find     folder.rs        opened below the folder, or not at all
 //!                    listing::page    listing.rs       a folder without an index
@@ -28,7 +28,6 @@
 
 mod answer;
 mod body;
-mod coding;
 mod conditional;
 mod folder;
 mod listing;

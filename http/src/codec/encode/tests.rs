@@ -140,6 +140,25 @@ fn a_ready_line_is_one_field_line() {
 }
 
 #[test]
+fn fields_that_were_added_can_be_looked_at_and_changed() {
+    let mut out = BytesMut::from("before\r\n");
+    let mut head = ResponseHead::begin(&mut out, StatusCode::OK);
+    for (name, value) in [("Vary", "a"), ("x", "1"), ("vary", "b"), ("empty", "")] {
+        head.header(name, value.as_bytes()).unwrap();
+    }
+    assert_eq!((head.get("VARY"), head.get("empty"), head.get("before")), (Some(&b"a"[..]), Some(&b""[..]), None));
+    assert_eq!(head.get_all("vary").collect::<Vec<_>>(), [b"a", b"b"]);
+    head.replace("vary", b"a\n").unwrap_err();
+    assert_eq!(head.get_all("vary").count(), 2, "what cannot be written replaces nothing");
+    head.replace("Vary", b"c").unwrap();
+    head.replace("new", b"d").unwrap();
+    head.remove("Empty");
+    head.remove("never");
+    assert_eq!(head.into_fields(), "x: 1\r\nvary: c\r\nnew: d\r\n");
+    assert_eq!(out, "before\r\n");
+}
+
+#[test]
 #[should_panic(expected = "an empty chunk ends the body")]
 fn a_chunk_of_nothing_is_not_written() {
     chunk_head(&mut BytesMut::new(), 0);

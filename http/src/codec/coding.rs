@@ -1,8 +1,8 @@
 //! Which of the codings that a client takes is the best (RFC 9110 section 12.5.3).
 
-/// A coding in which a file may lie beside the original.
+/// A coding that a response's body may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coding {
+pub(crate) enum Coding {
     Brotli,
     Zstandard,
     Gzip,
@@ -13,7 +13,7 @@ impl Coding {
     const ALL: [Coding; 3] = [Coding::Brotli, Coding::Zstandard, Coding::Gzip];
 
     /// Its name in `Accept-Encoding` and `Content-Encoding`.
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Coding::Brotli => "br",
             Coding::Zstandard => "zstd",
@@ -22,7 +22,7 @@ impl Coding {
     }
 
     /// What the name of a file in this coding ends with.
-    pub(super) const fn suffix(self) -> &'static [u8] {
+    pub(crate) const fn suffix(self) -> &'static [u8] {
         match self {
             Coding::Brotli => b".br",
             Coding::Zstandard => b".zst",
@@ -33,7 +33,7 @@ impl Coding {
 
 /// How much a client wants each coding.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Accepted {
+pub(crate) struct Accepted {
     /// By the order of [`Coding::ALL`], in thousandths; `None` where nothing was said.
     codings: [Option<u16>; 3],
     identity: Option<u16>,
@@ -44,7 +44,7 @@ pub(super) struct Accepted {
 impl Accepted {
     /// Reads all fields of the name `Accept-Encoding`. Without one, a client gets the original: it may take all
     /// codings, but the oldest ones, which are all that do not say, know none. A member that is malformed says nothing.
-    pub(super) fn parse<'a>(values: impl Iterator<Item = &'a [u8]>) -> Accepted {
+    pub(crate) fn parse<'a>(values: impl Iterator<Item = &'a [u8]>) -> Accepted {
         let mut accepted = Accepted::default();
         for member in values.flat_map(|value| value.split(|byte| *byte == b',')) {
             let (name, weight) = match member.iter().position(|byte| *byte == b';') {
@@ -71,7 +71,7 @@ impl Accepted {
     ///
     /// Where a client refuses the original as well, it gets it nevertheless: that may be of use to it, and 406 never is
     /// (RFC 9110 section 12.1 leaves it to the server).
-    pub(super) fn by_preference(self) -> impl Iterator<Item = Coding> {
+    pub(crate) fn by_preference(self) -> impl Iterator<Item = Coding> {
         let weight = move |at: usize| self.codings[at].or(self.others).unwrap_or(0);
         let original = self.identity.unwrap_or(0);
         let mut order = [0, 1, 2];

@@ -61,9 +61,9 @@ pub(crate) enum Kind {
     Host,
     /// A Content-Length that is not one plain number, or is there twice.
     ContentLength,
-    /// A Transfer-Encoding that is there twice, is empty, does not end in chunked, or comes in HTTP/1.0.
+    /// A Transfer-Encoding that is there twice, has an empty member, does not end in chunked, or comes in HTTP/1.0.
     TransferEncoding,
-    /// A coding that nothing here decodes.
+    /// A coding before chunked that nothing here decodes.
     CodingUnsupported,
     /// Both Content-Length and Transfer-Encoding.
     TwoLengths,
@@ -111,7 +111,7 @@ pub(crate) enum Kind {
     ResponseTrailers,
     /// A field that may not be a trailer.
     TrailerReserved,
-    /// A switch of protocols that the client has not asked for.
+    /// A switch to a protocol that the client has not offered.
     NoUpgrade,
     /// A lifespan's answer out of its order.
     LifespanOrder,
@@ -297,7 +297,7 @@ impl fmt::Display for Error {
                 "http.response.trailers: they are announced at the start and follow the whole body"
             }
             Kind::TrailerReserved => "http.response.trailers: a field that frames, routes or describes is no trailer",
-            Kind::NoUpgrade => "switching protocols: the client asks for it, in http/1.1 and without a body",
+            Kind::NoUpgrade => "switching protocols: the client offers the protocol, in http/1.1 and without a body",
             Kind::LifespanOrder => "lifespan: startup and shutdown are answered once each, in this order",
             Kind::HeadTimeout => "the head took too long",
             Kind::BodyTimeout => "the body took too long",

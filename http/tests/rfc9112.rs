@@ -20,7 +20,7 @@ const AUTHORITIES: [&str; 10] =
     ["a", "a.b-c_d~e:80", "example.com:", "127.0.0.1:8080", "[::1]", "[1:2::3.4.5.6]:1", "[v1.a:b]", "%41!$", "1", "A"];
 
 /// Lines that a second reader may take for something else.
-const TRICKS: [&[u8]; 44] = [
+const TRICKS: [&[u8]; 49] = [
     b"Content-Length: 5",
     b"Content-Length: 0",
     b"Content-Length: 5, 5",
@@ -61,10 +61,15 @@ const TRICKS: [&[u8]; 44] = [
     b"Connection: close, Upgrade",
     b"Expect: 100-Continue",
     b"Expect: coffee",
+    b"Expect: ,100-continue,, 100-continue",
+    b"Expect:",
     b" folded: line",
     b"\tfolded",
     b"x: \0",
     b"GET / HTTP/1.1",
+    b"GET / HTTP/1.2",
+    b"GET https://a/ HTTP/1.1",
+    b"CONNECT a:65536 HTTP/1.1",
 ];
 
 /// Ends of lines that are none.
@@ -80,14 +85,14 @@ fn other_field() -> impl Strategy<Value = String> {
 /// Request lines, with the version's last digit.
 fn request_line() -> impl Strategy<Value = (String, char)> {
     let path = "/([A-Za-z0-9._~!$&'()*+,;=:@/|{}%-]{0,12})(\\?[ -\"$-~&&[^ ]]{0,9})?";
-    let absolute = (select(&["http", "HTTPS"][..]), select(&AUTHORITIES[..]), proptest::option::of(path))
+    let absolute = (select(&["http", "HTTP"][..]), select(&AUTHORITIES[..]), proptest::option::of(path))
         .prop_map(|(scheme, authority, path)| format!("{scheme}://{authority}{}", path.unwrap_or_default()));
     let any_method = select(&["GET", "HEAD", "POST", "OPTIONS", "TRACE", "M-SEARCH", "get", "#1"][..]);
     let line = prop_oneof![
         6 => (any_method.clone(), path).prop_map(|(method, path)| format!("{method} {path}")),
         2 => (any_method, absolute).prop_map(|(method, target)| format!("{method} {target}")),
         1 => Just("OPTIONS *".to_owned()),
-        1 => select(&["example.com:443", "[::1]:80"][..]).prop_map(|target| format!("CONNECT {target}")),
+        1 => select(&["example.com:443", "[::1]:00080", "a:65535"][..]).prop_map(|target| format!("CONNECT {target}")),
     ];
     (line, prop_oneof![3 => Just('1'), 1 => Just('0')])
 }

@@ -443,6 +443,12 @@ impl Exchange {
         options.map(<[u8]>::trim_ascii).any(|option| option.eq_ignore_ascii_case(b"trailers"))
     }
 
+    /// Whether the client offers to go on in this protocol (RFC 9110 section 7.8).
+    pub(super) fn offers(&self, protocol: &str) -> bool {
+        let offers = self.head.headers().get_all("upgrade").flat_map(|value| value.split(|&byte| byte == b','));
+        offers.map(<[u8]>::trim_ascii).any(|offer| offer.eq_ignore_ascii_case(protocol.as_bytes()))
+    }
+
     /// The status of the response, if its head was written, and how many bytes of its body have been.
     pub(crate) fn sent(&self) -> Option<(StatusCode, u64)> {
         let inner = self.inner.borrow();

@@ -153,9 +153,14 @@ impl Send {
     /// [`response_end`](Send::response_end). A client's offer may also be ignored, and its request answered as any other.
     ///
     /// # Errors
-    /// When a response was begun, when the client offers nothing or sends a body, or when a field cannot be written.
+    /// When a response was begun, when the client does not offer the protocol or sends a body, or when a field cannot be
+    /// written.
     pub fn switch_protocols(&mut self, protocol: &str, fields: impl Fields) -> Result {
+        let is_offered = self.exchange.offers(protocol);
         self.exchange.write(|inner| {
+            if inner.connection.is_due() && !is_offered {
+                return Err(Error::new(Kind::NoUpgrade));
+            }
             inner.connection.switch_protocols(&mut inner.out, protocol, &inner.date, |head| fields.write_to(head))
         })
     }

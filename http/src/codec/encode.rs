@@ -64,8 +64,6 @@ pub enum ConnectionField {
     Close,
     /// It stays, which only an HTTP/1.0 client needs to be told.
     KeepAlive,
-    /// It changes to the protocol that `upgrade` names, and HTTP has ended on it.
-    Upgrade,
 }
 
 /// A response head being written.
@@ -81,6 +79,8 @@ pub struct ResponseHead<'a> {
     /// Where its fields begin.
     fields_start: usize,
     status: StatusCode,
+    /// It has a field `upgrade`, which `connection` must then name (RFC 9110 section 7.8).
+    has_upgrade: bool,
     finished: bool,
 }
 
@@ -97,7 +97,7 @@ impl<'a> ResponseHead<'a> {
             status_line(out, status);
         }
         let fields_start = out.len();
-        ResponseHead { out, start, fields_start, status, finished: false }
+        ResponseHead { out, start, fields_start, status, has_upgrade: false, finished: false }
     }
 
     /// Adds a field; the name is written in lower case.
@@ -109,7 +109,9 @@ impl<'a> ResponseHead<'a> {
     /// making (RFC 9110 section 5.5). Nothing is then written.
     #[inline]
     pub fn header(&mut self, name: &str, value: &[u8]) -> Result<(), Error> {
-        field_line(self.out, name, value)
+        field_line(self.out, name, value)?;
+        self.has_upgrade |= is(name.as_bytes(), b"upgrade");
+        Ok(())
     }
 
     /// Adds a field that was checked beforehand.
@@ -180,6 +182,7 @@ impl<'a> ResponseHead<'a> {
     /// Adds the lines of [`into_fields`](ResponseHead::into_fields).
     pub(crate) fn copy_fields(&mut self, lines: &BytesMut) {
         self.out.extend_from_slice(lines);
+        self.has_upgrade |= self.get("upgrade").is_some();
     }
 
     /// Ends the head of an interim response: it has neither framing nor a date (RFC 9110 section 6.6.1).
@@ -207,13 +210,22 @@ impl<'a> ResponseHead<'a> {
             BodyFraming::Chunked => self.out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         }
         match connection {
+            _ if self.has_upgrade => self.connection_with_upgrade(connection),
             ConnectionField::Omit => {}
             ConnectionField::Close => self.out.extend_from_slice(b"connection: close\r\n"),
             ConnectionField::KeepAlive => self.out.extend_from_slice(b"connection: keep-alive\r\n"),
-            ConnectionField::Upgrade => self.out.extend_from_slice(b"connection: upgrade\r\n"),
         }
         self.out.extend_from_slice(date.tail());
         self.finished = true;
+    }
+
+    #[cold]
+    fn connection_with_upgrade(&mut self, connection: ConnectionField) {
+        self.out.extend_from_slice(match connection {
+            ConnectionField::Omit => b"connection: upgrade\r\n",
+            ConnectionField::Close => b"connection: close, upgrade\r\n",
+            ConnectionField::KeepAlive => b"connection: keep-alive, upgrade\r\n",
+        });
     }
 }
 
@@ -272,7 +284,7 @@ impl FieldLine {
     /// # Panics
     ///
     /// If it has another form, a capital in its name, a control character in its value, or a name that is the
-    /// server's.
+    /// server's; or `upgrade`, which is for [`ResponseHead::header`] alone.
     pub const fn new(text: &'static str) -> FieldLine {
         let bytes = text.as_bytes();
         let mut colon = 0;
@@ -281,6 +293,7 @@ impl FieldLine {
         }
         assert!(colon > 0, "a field line begins with a token in small letters");
         assert!(!is_reserved(bytes.split_at(colon).0), "the field is the server's to write");
+        assert!(!is(bytes.split_at(colon).0, b"upgrade"), "the connection must be told of this field");
         let Some((b": ", value)) = bytes.split_at(colon).1.split_at_checked(2) else {
             panic!("a colon and a space follow the name");
         };

@@ -55,8 +55,8 @@ impl FieldFacts {
 
     /// Takes a Transfer-Encoding: `chunked`, and only once.
     ///
-    /// Other codings in front of it are the sender's right, and not supported; behind it, or twice, it is no framing
-    /// at all (RFC 9112 section 6.1).
+    /// Other codings in front of it are the sender's right, and not supported. What does not end in it leaves the length
+    /// of the body open: that is no framing at all (RFC 9112 section 6.3, rule 4).
     #[cold]
     pub(super) fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), Error> {
         let mut codings = 0;
@@ -68,7 +68,10 @@ impl FieldFacts {
             chunked = is(coding, b"chunked");
             codings += 1;
         }
-        if !chunked || codings > 1 {
+        if !chunked {
+            return Err(Error::new(Kind::TransferEncoding));
+        }
+        if codings > 1 {
             return Err(Error::new(Kind::CodingUnsupported));
         }
         self.chunked = true;
@@ -89,13 +92,15 @@ impl FieldFacts {
         }
     }
 
-    /// Takes an Expect.
+    /// Takes an Expect: a list, whose empty members are none (RFC 9110 section 5.6.1.2).
     #[cold]
     pub(super) fn expect(&mut self, value: &[u8]) {
-        if is(value, b"100-continue") {
-            self.expect_continue = true;
-        } else {
-            self.expect_other = true;
+        for expectation in list(value).filter(|expectation| !expectation.is_empty()) {
+            if is(expectation, b"100-continue") {
+                self.expect_continue = true;
+            } else {
+                self.expect_other = true;
+            }
         }
     }
 

@@ -15,6 +15,7 @@
 //! to that.
 
 use std::net::Ipv6Addr;
+use std::num::NonZeroU16;
 
 use super::framing::Framing;
 use super::{byte_table, is, is_token, usual_prefix};
@@ -336,15 +337,17 @@ fn unusual_target(text: &[u8], mut line: RequestLine) -> Option<RequestLine> {
     let target = str::from_utf8(&text[line.target_start..line.target_end]).ok()?;
     if line.method == Method::Connect {
         let (host, port) = split_authority(target.as_bytes())?;
-        let whole = !host.is_empty() && port.is_some_and(|port| !port.is_empty());
+        // A tunnel to a port that cannot be is refused (RFC 9110 section 9.3.6).
+        let port = str::from_utf8(port?).ok()?.parse::<NonZeroU16>().ok();
         line.path_start = line.target_end;
-        return whole.then_some(line);
+        return (!host.is_empty() && port.is_some()).then_some(line);
     }
     if target == "*" {
         return (line.method == Method::Options).then_some(line);
     }
     let (scheme, rest) = target.split_once("://")?;
-    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+    // No connection here is secured, and only one that is may be asked for https (RFC 9110 section 7.4).
+    if !scheme.eq_ignore_ascii_case("http") {
         return None;
     }
     let authority = rest.split(['/', '?']).next().unwrap_or(rest);

@@ -114,7 +114,13 @@ impl Connection {
         head: &mut RequestHead,
     ) -> Result<Option<usize>, Error> {
         debug_assert!(self.client == Client::Idle, "a request begins when the one before is over");
-        let Some(parsed) = head::parse(input, limits, head)? else { return Ok(None) };
+        let parsed = match head::parse(input, limits, head) {
+            Ok(Some(parsed)) => parsed,
+            unfinished => {
+                self.note_method(input);
+                return unfinished.map(|_| None);
+            }
+        };
         let framing = parsed.framing;
         self.version = head.version();
         self.method = head.method();
@@ -129,6 +135,13 @@ impl Connection {
             self.decoder = BodyDecoder::new(framing.body, limits);
         }
         Ok(Some(parsed.consumed))
+    }
+
+    /// A head that is not whole, or is refused, may still be known to be a HEAD's: then its refusal has no content.
+    #[cold]
+    fn note_method(&mut self, input: &[u8]) {
+        let line = input.strip_prefix(b"\r\n").unwrap_or(input);
+        self.method = if line.starts_with(b"HEAD ") { Method::Head } else { Method::Get };
     }
 
     /// Shows bytes that follow the head: what of them is body, how many are used up, and whether the body has ended.
@@ -258,7 +271,7 @@ impl Connection {
         let mut head = ResponseHead::begin(out, StatusCode::SWITCHING_PROTOCOLS);
         head.header("upgrade", protocol.as_bytes())?;
         fields(&mut head)?;
-        head.finish(BodyFraming::None, ConnectionField::Upgrade, date);
+        head.finish(BodyFraming::None, ConnectionField::Omit, date);
         self.begin_tunnel(StatusCode::SWITCHING_PROTOCOLS);
         Ok(())
     }
@@ -345,6 +358,8 @@ impl Connection {
         }
         let (framing, sending) = match length {
             _ if status.forbids_body() => (BodyFraming::None, Sending::Nothing(length)),
+            // It has a length, but no content (RFC 9110 section 15.3.6).
+            _ if status == StatusCode::RESET_CONTENT => (BodyFraming::Length(0), Sending::Nothing(length)),
             Some(length) => (BodyFraming::Length(length), Sending::Length(length)),
             None if self.version == Version::Http11 => (BodyFraming::Chunked, Sending::Chunked),
             None => (BodyFraming::Close, Sending::ToClose),
@@ -433,8 +448,8 @@ impl Connection {
     pub fn refuse(&mut self, out: &mut BytesMut, status: StatusCode, date: &Date) {
         if matches!(self.server, Server::Idle | Server::Due) {
             if self.server == Server::Idle {
-                // What is known of the request is not this one's, but that of the one before.
-                *self = Connection { server: Server::Due, ..Connection::default() };
+                // What else there is, is known of the request before.
+                *self = Connection { server: Server::Due, method: self.method, ..Connection::default() };
             }
             self.keep_alive = false;
             let text = status.reason();
@@ -457,6 +472,7 @@ impl Connection {
     pub fn next_step(&mut self) -> Option<Next> {
         let next = state::next(self.client, self.server, self.keep_alive);
         if next == Some(Next::Request) {
+            self.method = Method::Get; // until more is known of the next
             self.client = Client::Idle;
             self.server = Server::Idle;
         }

@@ -21,7 +21,7 @@ use model::{Answer, Model, Upgrade};
 /// Bytes that come at once.
 const SIZES: [usize; 16] = [1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 64, 100, 256, 1000, 4096, usize::MAX];
 
-const STATUSES: [u16; 16] = [200, 201, 204, 304, 100, 101, 103, 199, 206, 301, 400, 404, 500, 299, 599, 999];
+const STATUSES: [u16; 16] = [200, 201, 204, 304, 100, 101, 103, 199, 205, 301, 400, 404, 500, 299, 599, 999];
 
 /// Fields that an application may want, and such as it may not have.
 const FIELDS: [Field<'_>; 10] = [
@@ -243,7 +243,10 @@ impl<'a> Drive<'a> {
         let before = self.out.len();
         self.connection.refuse(&mut self.out, status, &Date::at(0));
         if is_between {
-            self.models.push(Model::new(Asked { is_head: false, is_connect: false, is_http11: true }));
+            // Of a request that is refused the method may be known, and a HEAD gets no content (9110 section 9.3.2).
+            let line = &self.wire[self.used..self.arrived];
+            let is_head = line.strip_prefix(b"\r\n").unwrap_or(line).starts_with(b"HEAD ");
+            self.models.push(Model::new(Asked { is_head, is_connect: false, is_http11: true }));
             self.step = Step::Call;
         }
         if !self.is_due() {

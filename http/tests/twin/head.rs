@@ -168,8 +168,11 @@ enum Form {
 fn form(method: &str, target: &str) -> Option<Form> {
     if method == "CONNECT" {
         // authority-form = uri-host ":" port (3.2.3): there is no port by default, and no host.
+        // A port that cannot be is to be rejected (9110 section 9.3.6).
         let Authority { host, port } = authority::read(target)?;
-        return (!host.is_empty() && port.is_some_and(|port| !port.is_empty())).then_some(Form::Authority);
+        let port = port?.trim_start_matches('0').to_owned();
+        let is_port = !port.is_empty() && port.len() <= 5 && port.parse::<u32>().is_ok_and(|port| port < 65_536);
+        return (!host.is_empty() && is_port).then_some(Form::Authority);
     }
     if target == "*" {
         return (method == "OPTIONS").then_some(Form::Asterisk); // 3.2.4
@@ -182,9 +185,10 @@ fn form(method: &str, target: &str) -> Option<Form> {
         let (path, query) = split(target);
         return Some(Form::Origin { path, query }); // 3.2.1
     }
-    // absolute-form (3.2.2), of the schemes that this could be the origin of; a scheme has no case (RFC 3986 3.1).
+    // absolute-form (3.2.2), of the scheme that this could be the origin of: https must be rejected where the connection
+    // is not secured (9110 section 7.4). A scheme has no case (RFC 3986 3.1).
     let (scheme, rest) = target.split_once("://")?;
-    if !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) {
+    if !scheme.eq_ignore_ascii_case("http") {
         return None;
     }
     let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -275,9 +279,12 @@ fn body(method: &str, is_http11: bool, fields: &Fields, limits: &Limits, rules: 
 fn expectation(fields: &Fields, is_http11: bool, rules: &mut Rules) -> bool {
     let mut expects = false;
     for value in values(fields, "expect").filter(|_| is_http11) {
-        let is_known = value.eq_ignore_ascii_case(b"100-continue");
-        rules.hold(is_known, 417, "9110 10.1.1: 100-continue is the only expectation");
-        expects |= is_known;
+        // Empty members of a list are to be ignored (9110 section 5.6.1.2).
+        for expectation in members(value).into_iter().filter(|member| !member.is_empty()) {
+            let is_known = expectation.eq_ignore_ascii_case(b"100-continue");
+            rules.hold(is_known, 417, "9110 10.1.1: 100-continue is the only expectation");
+            expects |= is_known;
+        }
     }
     expects
 }

@@ -92,6 +92,30 @@ fn a_field_that_would_begin_another_is_refused_and_leaves_no_trace() {
 }
 
 #[test]
+fn a_connection_is_told_of_an_upgrade() {
+    for (connection, options) in [
+        (ConnectionField::Omit, "upgrade"),
+        (ConnectionField::Close, "close, upgrade"),
+        (ConnectionField::KeepAlive, "keep-alive, upgrade"),
+    ] {
+        for copied in [false, true] {
+            let (mut fields, mut out) = (BytesMut::new(), BytesMut::new());
+            let mut head = ResponseHead::begin(&mut fields, StatusCode::UPGRADE_REQUIRED);
+            head.header("Upgrade", b"x").unwrap();
+            if copied {
+                let lines = head.into_fields();
+                head = ResponseHead::begin(&mut out, StatusCode::UPGRADE_REQUIRED);
+                head.copy_fields(&lines);
+            }
+            head.finish(BodyFraming::None, connection, &Date::at(SECOND));
+            let out = if copied { out } else { fields };
+            let expected = format!("upgrade: x\r\nconnection: {options}\r\ndate: ");
+            assert!(String::from_utf8_lossy(&out).contains(&expected), "{out:?}");
+        }
+    }
+}
+
+#[test]
 fn a_head_that_is_not_finished_is_taken_back() {
     let mut out = BytesMut::from("earlier");
     let mut head = ResponseHead::begin(&mut out, StatusCode::NOT_FOUND);
@@ -127,6 +151,7 @@ fn a_ready_line_is_one_field_line() {
         "a: b\r\nc: d\r\n",
         "a: \0\r\n",
         "date: x\r\n",
+        "upgrade: x\r\n",
         "content-length: 1\r\n",
         "a\r\n",
         "a: \r",

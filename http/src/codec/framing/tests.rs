@@ -66,11 +66,15 @@ fn transfer_encoding_is_chunked_and_nothing_else() {
         let seen = body(Version::Http11, &[("transfer-encoding", value)]);
         assert_eq!(seen, Ok(BodyLength::Chunked));
     }
-    for value in ["gzip", "identity", "gzip, chunked", "xchunked", "chunked;q=1", "chun ked"] {
+    for value in ["gzip, chunked", "identity, chunked", "gzip, br ,Chunked"] {
         let seen = body(Version::Http11, &[("transfer-encoding", value)]);
         assert_eq!(seen, Err(Kind::CodingUnsupported), "{value}");
     }
     for value in ["", ",", "chunked,", ",chunked", "chunked, chunked", "chunked, gzip", "gzip,,chunked", "chunked,\t"] {
+        let seen = body(Version::Http11, &[("transfer-encoding", value)]);
+        assert_eq!(seen, Err(Kind::TransferEncoding), "{value}");
+    }
+    for value in ["gzip", "identity", "xchunked", "chunked;q=1", "chun ked", "gzip, deflate"] {
         let seen = body(Version::Http11, &[("transfer-encoding", value)]);
         assert_eq!(seen, Err(Kind::TransferEncoding), "{value}");
     }
@@ -145,6 +149,12 @@ fn an_expectation_is_100_continue_before_a_body() {
     assert_eq!(expects(Version::Http11, &[expectation]), Ok(false));
     assert_eq!(expects(Version::Http11, &[expectation, ("content-length", "0")]), Ok(false));
     assert_eq!(expects(Version::Http10, &[expectation, length]), Ok(false));
+    for list in ["100-continue,100-continue", ", 100-continue\t,"] {
+        assert_eq!(expects(Version::Http11, &[("expect", list), length]), Ok(true), "{list}");
+    }
+    for list in ["", " ,"] {
+        assert_eq!(expects(Version::Http11, &[("expect", list), length]), Ok(false), "{list}");
+    }
     let other = ("expect", "coffee");
     assert_eq!(expects(Version::Http10, &[other, length]), Ok(false));
     let error = expects(Version::Http11, &[expectation, other, length]).unwrap_err();

@@ -242,7 +242,7 @@ fn a_target_has_a_form_its_method_allows() {
         ("GET", "//a", "//a", None, "h"),
         ("GET", "/%7B{|}", "/%7B{|}", None, "h"),
         ("GET", "http://example.com/a?b", "/a", Some("b"), "example.com"),
-        ("GET", "HTTPS://example.com:1", "/", None, "example.com:1"),
+        ("GET", "HTTP://example.com:1", "/", None, "example.com:1"),
         ("GET", "http://example.com?b", "/", Some("b"), "example.com"),
         ("OPTIONS", "http://example.com", "*", None, "example.com"),
         ("OPTIONS", "http://example.com?b", "/", Some("b"), "example.com"),
@@ -250,7 +250,7 @@ fn a_target_has_a_form_its_method_allows() {
         ("OPTIONS", "*", "*", None, "h"),
         ("OPTIONS", "/a", "/a", None, "h"),
         ("CONNECT", "example.com:443", "", None, "example.com:443"),
-        ("CONNECT", "[::1]:443", "", None, "[::1]:443"),
+        ("CONNECT", "[::1]:65535", "", None, "[::1]:65535"),
     ];
     for (method, target, path, query, authority) in cases {
         let input = format!("{method} {target} HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -278,12 +278,16 @@ fn a_target_in_another_form_is_refused() {
         "GET http://:80/a",
         "GET http://user@example.com/",
         "GET ftp://example.com/",
+        "GET https://example.com/",
         "GET http:/example.com/",
         "OPTIONS **",
         "CONNECT /",
         "CONNECT example.com",
         "CONNECT example.com:",
         "CONNECT :443",
+        "CONNECT example.com:0",
+        "CONNECT example.com:65536",
+        "CONNECT example.com:18446744073709551617",
         "CONNECT example.com:443?a",
         "CONNECT http://example.com:443",
     ];

@@ -75,7 +75,7 @@ fn malformed_requests_get_their_status_and_an_end() {
             ("GET / HTTP/1.1\nHost: a\n\n", "400 Bad Request"),
             ("GET / HTTP/2.0\r\n\r\n", "505 HTTP Version Not Supported"),
             ("GET / HTTP/1.1\r\nHost: a\r\nExpect: it\r\n\r\n", "417 Expectation Failed"),
-            ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", "501 Not Implemented"),
+            ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "501 Not Implemented"),
             (&long_line, "414 URI Too Long"),
             (&long_head, "431 Request Header Fields Too Large"),
             (&large_head, "431 Request Header Fields Too Large"),

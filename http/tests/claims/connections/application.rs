@@ -102,7 +102,7 @@ impl Drive<'_> {
             model.begin_tunnel(status, "");
             return true;
         }
-        let is_omitted = model.asked.is_head || [204, 304].contains(&status);
+        let is_omitted = model.asked.is_head || [204, 205, 304].contains(&status);
         let is_to_close = length.is_none() && !model.asked.is_http11 && !is_omitted;
         model.keep_alive &= !model.waits && !is_to_close;
         model.head = Some((

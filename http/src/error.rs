@@ -49,7 +49,7 @@ pub(crate) enum Kind {
     Target,
     /// Something else where `HTTP/1.1` should be.
     Version,
-    /// `HTTP/` and two digits, but not 1.0 or 1.1.
+    /// `HTTP/` and two digits, of which the first is not 1.
     VersionUnsupported,
     /// A line ended by a bare LF, a bare CR, or an empty line too many.
     LineEnd,
@@ -264,7 +264,7 @@ impl fmt::Display for Error {
             Kind::RequestLine => "malformed request line",
             Kind::Target => "request target not allowed here",
             Kind::Version => "malformed protocol version",
-            Kind::VersionUnsupported => "protocol version other than 1.0 and 1.1",
+            Kind::VersionUnsupported => "protocol version other than 1.x",
             Kind::LineEnd => "line not ended by one cr lf",
             Kind::FieldName => "malformed field name",
             Kind::FieldValue => "control character in a field value",

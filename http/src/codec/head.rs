@@ -163,8 +163,10 @@ fn request_line(text: &[u8]) -> Result<Option<(RequestLine, usize)>, Kind> {
         Version::Http11
     } else if rest.starts_with(b"HTTP/1.0\r\n") {
         Version::Http10
+    } else if unusual_version(rest)? {
+        Version::Http11
     } else {
-        return unusual_version(rest).map(|()| None);
+        return Ok(None);
     };
     let mut line =
         RequestLine { method, version, target_start, target_end, path_start: target_start, path_end, query_start };
@@ -198,9 +200,10 @@ fn not_a_space(byte: u8) -> Kind {
     }
 }
 
-/// Looks closer at what is not a version we speak and the end of its line. It may become one.
+/// Looks closer at what is not a version we speak and the end of its line: whether it is one that we read as 1.1, for
+/// whoever speaks a higher minor version can be read so (RFC 9110 section 6.2). If not, it may become one.
 #[cold]
-fn unusual_version(rest: &[u8]) -> Result<(), Kind> {
+fn unusual_version(rest: &[u8]) -> Result<bool, Kind> {
     let pattern = b"HTTP/0.0";
     let alike = pattern.iter().zip(rest).all(|(&wanted, &found)| match wanted {
         b'0' => found.is_ascii_digit(),
@@ -210,9 +213,10 @@ fn unusual_version(rest: &[u8]) -> Result<(), Kind> {
         return Err(Kind::Version);
     }
     match rest.split_at_checked(pattern.len()) {
-        None | Some((b"HTTP/1.0" | b"HTTP/1.1", b"" | b"\r")) => Ok(()),
-        Some((b"HTTP/1.0" | b"HTTP/1.1", _)) => Err(Kind::LineEnd),
-        Some(_) => Err(Kind::VersionUnsupported),
+        Some((version, _)) if !version.starts_with(b"HTTP/1.") => Err(Kind::VersionUnsupported),
+        None | Some((_, b"" | b"\r")) => Ok(false),
+        Some((_, [b'\r', b'\n', ..])) => Ok(true),
+        Some(_) => Err(Kind::LineEnd),
     }
 }
 

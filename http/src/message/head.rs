@@ -4,12 +4,12 @@ use std::fmt;
 
 use super::{FieldRange, Headers, Method};
 
-/// The protocol version a request speaks. Others are refused with 505.
+/// The protocol version a request speaks. Other major versions are refused with 505.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Version {
     /// `HTTP/1.0`: no chunked bodies, and a connection that closes unless asked to stay.
     Http10,
-    /// `HTTP/1.1`
+    /// `HTTP/1.1`, or a higher minor version, which is read as this one (RFC 9110 section 6.2).
     #[default]
     Http11,
 }

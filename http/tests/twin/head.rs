@@ -137,12 +137,12 @@ fn request_line(line: &[u8], limits: &Limits, rules: &mut Rules) -> Option<Reque
         return None;
     };
     rules.hold(is_token(method), 400, "3.1: a method is a token");
-    // HTTP-version = HTTP-name "/" DIGIT "." DIGIT (2.3). A higher version than 1.1 could be answered with 1.1, if it
-    // is of the same major one; nobody sends it, so it is refused as those are that we do not speak.
-    let is_http11 = version == b"HTTP/1.1";
-    rules.hold(is_http11 || version == b"HTTP/1.0", 400, "2.3: the version is HTTP/1.1 or HTTP/1.0");
+    // HTTP-version = HTTP-name "/" DIGIT "." DIGIT (2.3). A higher minor version should be read as 1.1 (9110 section 6.2).
+    let is_http1 = matches!(version, [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor] if minor.is_ascii_digit());
+    rules.hold(is_http1, 400, "2.3: the version is HTTP/1 and a minor one");
+    let is_http11 = is_http1 && version != b"HTTP/1.0";
     let is_other = matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor, ..]
-        if major.is_ascii_digit() && minor.is_ascii_digit() && (*major != b'1' || *minor > b'1'));
+        if major.is_ascii_digit() && minor.is_ascii_digit() && *major != b'1');
     rules.hold(!is_other, 505, "9110 15.6.6: the version is one that we speak");
     // The grammar of RFC 3986 knows still fewer, but browsers send others, so all that is visible is taken. A fragment is
     // no part of a target (9110 section 7.1).

@@ -217,17 +217,29 @@ fn request_lines_have_three_parts_and_two_spaces() {
 }
 
 #[test]
-fn versions_other_than_1_0_and_1_1_are_named_or_nonsense() {
-    for version in ["HTTP/2.0", "HTTP/1.2", "HTTP/0.9", "HTTP/3.0"] {
+fn major_versions_other_than_1_are_named_or_nonsense() {
+    for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/3.0"] {
         refused(format!("GET / {version}\r\nHost: a\r\n\r\n"), Kind::VersionUnsupported);
     }
     refused("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Kind::VersionUnsupported);
     for version in ["http/1.1", "HTTP/1,1", "HTTP/11", "HTTP/2", "HTTP", "ICY", "HTTP/1.x"] {
         refused(format!("GET / {version}\r\nHost: a\r\n\r\n"), Kind::Version);
     }
-    refused("GET / HTTP/1.10\r\nHost: a\r\n\r\n", Kind::LineEnd);
+    for version in ["1.10", "1.20", "1.2 ", "1.2\r", "1.0\n"] {
+        refused(format!("GET / HTTP/{version}\r\nHost: a\r\n\r\n"), Kind::LineEnd);
+    }
     let error = whole(b"GET / HTTP/2.0\r\n").unwrap_err();
     assert_eq!(error.status(), Some(StatusCode::HTTP_VERSION_NOT_SUPPORTED));
+}
+
+#[test]
+fn higher_minor_version_is_read_as_1_1() {
+    for version in 2..=9 {
+        let input = format!("GET / HTTP/1.{version}\r\nHost: a\r\n\r\n");
+        assert_eq!(whole(input.as_bytes()), whole(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!(byte_by_byte(input.as_bytes(), &Limits::default()), whole(input.as_bytes()));
+        refused(format!("GET / HTTP/1.{version}\r\n\r\n"), Kind::Host);
+    }
 }
 
 /// Method, target, and the path, query and authority it has next to `Host: h`.

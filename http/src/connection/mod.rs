@@ -7,7 +7,7 @@
 //! another request may follow.
 //!
 //! So all of HTTP/1.1 that has state can be tested with every byte split every way, and the server above is left with
-//! reading, writing and time.
+//! reading, writing and time. Which rule of the RFCs is kept how, and held by which test, is told in [`clauses`].
 //!
 //! ```
 //! use bytes::BytesMut;
@@ -29,6 +29,9 @@
 //! ```
 
 mod state;
+
+#[doc = include_str!("clauses.md")]
+pub mod clauses {}
 
 pub use state::Next;
 

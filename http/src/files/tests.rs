@@ -1,5 +1,6 @@
 //! The whole application, on a server, over a real folder: bytes in, bytes out.
 
+mod clauses;
 mod content;
 mod places;
 

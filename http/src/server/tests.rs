@@ -2,6 +2,7 @@
 
 mod applications;
 mod bounds;
+mod clauses;
 mod clients;
 mod stop;
 mod transcripts;

@@ -301,11 +301,18 @@ impl Exchange {
         let mut inner = self.inner.borrow_mut();
         inner.touched = true;
         inner.failed = Some(Error::new(Kind::Gone));
+        inner.connection = Connection::default(); // on which no response is due
+        inner.out.clear();
         let wakers = (inner.receiver.take(), inner.sender.take());
         drop(inner);
         for waker in [wakers.0, wakers.1].into_iter().flatten() {
             waker.wake();
         }
+    }
+
+    /// Why no more of the body will come, if something is wrong with it.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.inner.borrow().failed.clone()
     }
 
     /// Whether the application goes on when its client has gone.

@@ -219,11 +219,11 @@ impl Connection {
         (self.status, self.sent_bytes)
     }
 
-    /// Whether the end of the connection alone would tell the client that the response under way is whole: one that is
-    /// cut must then end with a reset.
+    /// Whether the end of the connection alone tells the client that the response is whole: one that is cut, or of which
+    /// not all has been written, must then end with a reset.
     #[must_use]
     pub fn ends_with_connection(&self) -> bool {
-        self.is_responding() && self.sending == Sending::ToClose
+        matches!(self.server, Server::Body | Server::Done) && self.sending == Sending::ToClose
     }
 
     /// Writes an interim response: `fields` that the client may make use of before the response comes. Clients of HTTP/1.0

@@ -202,6 +202,9 @@ impl<S: Stream, A: App> Serve<S, A> {
     fn turn_away(&mut self) {
         log::debug!("a request was turned away: too many are being served");
         let working = self.working.as_mut().expect("held until the connection is idle");
+        if self.shared.stopping() != Stop::No {
+            working.exchange.with(|connection, _| connection.close_after_response());
+        }
         let next = working.exchange.turn_away();
         self.follow(next);
     }
@@ -231,7 +234,7 @@ impl<S: Stream, A: App> Serve<S, A> {
         working.exchange.look_at_handles();
         match call::poll(&self.shared.app, working, cx) {
             Poll::Ready(outcome) => {
-                self.settle(outcome);
+                self.settle(outcome.as_ref());
                 Poll::Ready(Ok(Done::Next))
             }
             Poll::Pending => {
@@ -243,12 +246,13 @@ impl<S: Stream, A: App> Serve<S, A> {
 
     /// The application waits, and so does its connection: for its handles, and for the client. One that has broken the
     /// connection is not waited for any longer. One that has ended its side may still read; and what it sends meanwhile is
-    /// the next request's, of which as much is taken as one read brings.
+    /// a body that nobody has asked for, or the next request's: as much of it is taken as one read can bring, for its end
+    /// lies behind it.
     fn watch(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
         let working = self.working.as_ref().expect("held until the connection is idle");
         working.exchange.wait_for_handles(cx);
-        if !self.ended
-            && input.bytes(&working.input).is_empty()
+        while !self.ended
+            && !input.is_full(&self.working.as_ref().expect("as above").input)
             && let Poll::Ready(read) = self.poll_more(cx, input)?
         {
             self.ended = read == 0;
@@ -260,9 +264,9 @@ impl<S: Stream, A: App> Serve<S, A> {
     }
 
     /// The application has ended, with `None` by a panic: sees to it that there is an answer, and what follows it.
-    fn settle(&mut self, outcome: Option<Result>) {
+    fn settle(&mut self, outcome: Option<&Result>) {
         let working = self.working.as_mut().expect("held until the connection is idle");
-        match &outcome {
+        match outcome {
             // What a client does wrong is its own affair, and as frequent as it likes.
             Some(Err(error)) if error.is_gone() || error.status().is_some() => {
                 log::debug!("the application gave up on {}: {error}", working.exchange.head.target());
@@ -276,7 +280,9 @@ impl<S: Stream, A: App> Serve<S, A> {
             Some(next) => self.follow(next),
             None if is_due => self.fail(outcome),
             None => {
-                if let Some(Ok(())) = outcome {
+                if let Some(Ok(())) = outcome
+                    && working.exchange.failure().is_none()
+                {
                     log::error!("a response on {} was not completed, and is cut", working.exchange.head.target());
                 }
                 let unseen = working.exchange.with(|connection, _| connection.ends_with_connection());
@@ -288,14 +294,19 @@ impl<S: Stream, A: App> Serve<S, A> {
 
     /// Answers for an application that has not.
     #[cold]
-    fn fail(&mut self, outcome: Option<Result>) {
+    fn fail(&mut self, outcome: Option<&Result>) {
         let working = self.working.as_mut().expect("held until the connection is idle");
-        if let Some(Ok(())) = outcome {
-            log::error!("the application gave no response on {}", working.exchange.head.target());
-        }
         let status = match outcome {
             Some(Err(error)) => error.status(),
-            _ => None,
+            Some(Ok(())) => {
+                // One that was told of a disconnect has nobody to answer; but its client may still hear why.
+                let failure = working.exchange.failure();
+                if failure.is_none() {
+                    log::error!("the application gave no response on {}", working.exchange.head.target());
+                }
+                failure.and_then(|error| error.status())
+            }
+            None => None,
         };
         working.exchange.refuse(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
         self.step = Step::Close(End::Linger);
@@ -318,7 +329,7 @@ impl<S: Stream, A: App> Serve<S, A> {
         };
     }
 
-    /// Logs the request that is over, if that is wanted.
+    /// Logs the request that is over, if that is wanted and it was answered at all.
     #[inline]
     fn note(&mut self) {
         let working = self.working.as_mut().expect("held until the connection is idle");
@@ -359,6 +370,10 @@ impl<S: Stream, A: App> Serve<S, A> {
 
     /// Reads the rest of a body for nobody.
     fn drain(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>, thrown: u64) -> Poll<io::Result<Done>> {
+        if self.shared.stopping() != Stop::No {
+            self.step = Step::Close(End::Linger); // there will be no request that it could be saved for
+            return Poll::Ready(Ok(Done::Next));
+        }
         let working = self.working.as_mut().expect("held until the connection is idle");
         let bytes = input.bytes(&working.input);
         if bytes.is_empty() {
@@ -441,8 +456,24 @@ impl<S: Stream, A: App> Serve<S, A> {
         Done::Next
     }
 
+    /// The connection ends where it is. The client shall not take half an answer for the whole.
+    #[cold]
+    fn give_up(&mut self) {
+        let Some(working) = &self.working else { return };
+        if working.exchange.with(|connection, out| {
+            connection.ends_with_connection() && (connection.is_responding() || !out.is_empty())
+        }) {
+            self.stream.abort();
+        }
+        if matches!(self.step, Step::Call) {
+            self.note();
+        }
+    }
+
     /// The client has gone: the application is dropped, unless it goes on alone.
+    #[cold]
     fn lose_client(&mut self) {
+        self.give_up();
         if matches!(self.step, Step::Call)
             && self.working.as_ref().is_some_and(|working| working.exchange.finishes_alone())
             && let Some(working) = self.working.take()
@@ -470,7 +501,9 @@ impl<S: Stream, A: App> Serve<S, A> {
     /// Reads more, behind what is at hand; zero at the end of the stream.
     fn poll_more(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<usize>> {
         self.keep(input);
-        let read = ready!(self.stream.poll_read(cx, input.scratch))?;
+        let kept = self.working.as_ref().map_or(0, |working| working.input.len());
+        let room = input.scratch.len().saturating_sub(kept).max(1);
+        let read = ready!(self.stream.poll_read(cx, &mut input.scratch[..room]))?;
         input.fresh = 0..read;
         let working = self.working.as_ref().expect("held until the connection is idle");
         if !working.input.is_empty() {
@@ -498,6 +531,7 @@ impl<S: Stream, A: App> Future for Serve<S, A> {
             this.key = shared.enter(cx.waker());
         }
         if shared.stopping() == Stop::Now {
+            this.give_up();
             return Poll::Ready(());
         }
         let now = shared.refresh_date();
@@ -542,6 +576,11 @@ impl Input<'_> {
     #[inline]
     fn bytes<'a>(&'a self, kept: &'a BytesMut) -> &'a [u8] {
         if kept.is_empty() { &self.scratch[self.fresh.clone()] } else { kept }
+    }
+
+    /// Whether as much is at hand as one read can bring.
+    fn is_full(&self, kept: &BytesMut) -> bool {
+        kept.len() + self.fresh.len() >= self.scratch.len()
     }
 
     /// So many bytes of it are not needed any more.

@@ -4,7 +4,11 @@ mod applications;
 mod bounds;
 mod clauses;
 mod clients;
+mod limits;
+mod losses;
+mod patience;
 mod stop;
+mod timeouts;
 mod transcripts;
 
 use super::Server;
@@ -39,11 +43,19 @@ fn serve<A: App>(app: A, test: impl AsyncFnOnce(Network)) {
 }
 
 fn serve_limited<A: App>(limits: Limits, app: A, test: impl AsyncFnOnce(Network)) {
+    serve_as(|server| server.limits(limits), app, test);
+}
+
+fn serve_as<A: App>(
+    configure: impl FnOnce(Server<Network>) -> Server<Network>,
+    app: A,
+    test: impl AsyncFnOnce(Network),
+) {
     let runtime = Runtime::builder().manual_clock().build().expect("there are descriptors for a loop");
     runtime.block_on(async {
         let network = Network::default();
         let (stop, stopped) = oneshot::channel();
-        let server = Server::new(network.clone()).limits(limits).graceful_timeout(ms(1_000));
+        let server = configure(Server::new(network.clone()).graceful_timeout(ms(1_000)));
         let server = spawn(server.serve_until(app, async { stopped.await.unwrap_or(()) }));
         // An hour: none of the tests waits so long, but one that waits in vain shall fail and not hang.
         timeout(ms(3_600_000), test(network)).await.expect("the test waits for something that never comes");
@@ -98,6 +110,18 @@ async fn transcript(network: &Network, bytes: impl AsRef<[u8]>) -> String {
     client.send(bytes).await;
     client.finish();
     without_dates(&client.rest().await)
+}
+
+/// Whether it took as long as it may, and was late by no more than the roundings: early it never is.
+fn is_about(seen: Duration, limit: Duration) -> bool {
+    (limit..limit + ms(5)).contains(&seen)
+}
+
+/// An answer of the server's own, after which the connection ends; without its date.
+fn refusal(status: &str) -> String {
+    let text = &status[4..];
+    let fields = format!("content-type: text/plain; charset=utf-8\r\ncontent-length: {}", text.len());
+    format!("HTTP/1.1 {status}\r\n{fields}\r\nconnection: close\r\n\r\n{text}")
 }
 
 /// The answer to `GET /`, without its date.

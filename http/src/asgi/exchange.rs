@@ -82,6 +82,8 @@ pub(super) struct Inner {
     wants_body: bool,
     /// Why no more of the body will come.
     failed: Option<Error>,
+    /// The connection is gone, and nothing that is written goes anywhere.
+    abandoned: bool,
     receiver: Option<Waker>,
     sender: Option<Waker>,
     /// Something below the response's own bytes was touched, and has to be put back before the next request: rare, so that
@@ -117,6 +119,7 @@ impl Exchange {
             body: BytesMut::new(),
             wants_body: false,
             failed: None,
+            abandoned: false,
             receiver: None,
             sender: None,
             touched: false,
@@ -273,6 +276,7 @@ impl Exchange {
         self.recycle();
         let inner = self.inner.get_mut();
         inner.connection = Connection::default();
+        inner.abandoned = false;
         inner.out.clear();
         if inner.out.capacity() > KEPT_BYTES_MAX {
             inner.out = BytesMut::new();
@@ -301,8 +305,7 @@ impl Exchange {
         let mut inner = self.inner.borrow_mut();
         inner.touched = true;
         inner.failed = Some(Error::new(Kind::Gone));
-        inner.connection = Connection::default(); // on which no response is due
-        inner.out.clear();
+        inner.abandoned = true;
         let wakers = (inner.receiver.take(), inner.sender.take());
         drop(inner);
         for waker in [wakers.0, wakers.1].into_iter().flatten() {
@@ -434,6 +437,9 @@ impl Exchange {
     #[inline]
     pub(super) fn write(&self, write: impl FnOnce(&mut Inner) -> Result<(), Error>) -> Result<(), Error> {
         let mut borrowed = self.inner.borrow_mut();
+        if borrowed.abandoned {
+            return Err(Error::new(Kind::Gone));
+        }
         let mut written = write(&mut borrowed);
         if written.is_err()
             && let Some(gone) = borrowed.failed.as_ref().filter(|error| error.is_gone())

@@ -194,7 +194,7 @@ fn chunk_extension_that_comes_a_byte_now_and_then_ends_at_its_limit() {
             client.send("x").await;
         }
         let (text, _) = ended(&mut client).await;
-        assert_eq!(text, refusal("400 Bad Request"));
+        assert!(text.starts_with("HTTP/1.1 400 Bad Request\r\n") && text.contains("connection: close"), "{text}");
     });
 }
 

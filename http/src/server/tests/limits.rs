@@ -456,7 +456,6 @@ fn body_past_the_limit_is_refused_though_the_client_would_have_waited() {
 fn what_the_server_does_not_speak_is_named_by_its_status() {
     serve(demo(), async |network| {
         for (request, status) in [
-            ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", "505 HTTP Version Not Supported"),
             ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", "505 HTTP Version Not Supported"),
             ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505 HTTP Version Not Supported"),
             ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "501 Not Implemented"),

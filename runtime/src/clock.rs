@@ -22,14 +22,22 @@ const TICKS_PER_SECOND: u64 = 1_000;
 pub struct Clock {
     origin: Instant,
     now: Cell<Duration>,
+    /// When it was asked, in this turn, how long the loop may block: then its tasks have run.
+    asked: Cell<Option<Duration>>,
+    /// For how long tasks have held the loop.
+    held: Cell<Duration>,
     manual: Option<Cell<Duration>>,
 }
+
+/// Tasks that run for so long at a stretch hold the loop: what has come meanwhile was not seen.
+const HELD_MIN: Duration = Duration::from_millis(100);
 
 impl Clock {
     /// A clock that follows the system's (`CLOCK_MONOTONIC`).
     #[must_use]
     pub fn system() -> Clock {
-        Clock { origin: Instant::now(), now: Cell::default(), manual: None }
+        let (now, asked, held) = (Cell::default(), Cell::default(), Cell::default());
+        Clock { origin: Instant::now(), now, asked, held, manual: None }
     }
 
     /// A clock that stands still until [`advance`](Clock::advance).
@@ -56,10 +64,23 @@ impl Clock {
         self.origin + self.fresh_since_origin()
     }
 
-    /// Takes a reading for the turn. A reading that lies behind the last one is ignored, so the turn's time never goes
-    /// back.
-    pub fn refresh(&self) {
-        self.now.set(self.now.get().max(self.fresh_since_origin()));
+    /// Takes a reading for the turn, after the loop has blocked or has asked the kernel `at_once`. A reading that lies behind
+    /// the last one is ignored, so the turn's time never goes back.
+    pub fn refresh(&self, at_once: bool) {
+        let (before, now) = (self.now.get(), self.fresh_since_origin());
+        let ran_until = self.asked.take().unwrap_or(if at_once { now } else { before });
+        let ran = ran_until.saturating_sub(before);
+        if ran >= HELD_MIN {
+            self.held.set(self.held.get() + ran);
+        }
+        self.now.set(before.max(now));
+    }
+
+    /// The last tick that has passed as of this turn, had tasks never held the loop: time in which it has listened. Others
+    /// are not late because we were.
+    #[must_use]
+    pub fn listening_tick(&self) -> Tick {
+        floor(self.now.get().saturating_sub(self.held.get()))
     }
 
     /// Moves a manual clock forward, for [`fresh`](Clock::fresh) at once and for the turn's time at its next reading.
@@ -102,7 +123,9 @@ impl Clock {
     /// How long from this moment until `tick` has passed: zero if it has.
     #[must_use]
     pub fn until(&self, tick: Tick) -> Duration {
-        Duration::from_millis(tick).saturating_sub(self.fresh_since_origin())
+        let now = self.fresh_since_origin();
+        self.asked.set(Some(now));
+        Duration::from_millis(tick).saturating_sub(now)
     }
 
     fn fresh_since_origin(&self) -> Duration {
@@ -132,7 +155,7 @@ mod tests {
     fn deadlines_round_up_and_readings_round_down() {
         let clock = Clock::manual();
         clock.advance(Duration::from_millis(5) + NANO);
-        clock.refresh();
+        clock.refresh(false);
         assert_eq!(clock.tick(), 5);
         assert_eq!(clock.tick_after(NANO), 6);
         assert_eq!(clock.tick_at(clock.now() + NANO), 6);
@@ -143,7 +166,7 @@ mod tests {
     fn deadlines_that_have_passed_are_due_at_once() {
         let clock = Clock::manual();
         clock.advance(Duration::from_micros(5_500));
-        clock.refresh();
+        clock.refresh(false);
         assert_eq!(clock.tick_after(Duration::ZERO), 5);
         assert_eq!(clock.tick_at(clock.now()), 5);
         assert_eq!(clock.tick_at(clock.origin), 0);
@@ -163,7 +186,7 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         assert_eq!(clock.now(), before);
         assert_eq!(clock.fresh(), before + Duration::from_secs(1));
-        clock.refresh();
+        clock.refresh(false);
         assert_eq!(clock.now(), clock.fresh());
     }
 
@@ -173,5 +196,28 @@ mod tests {
         clock.advance(Duration::from_micros(1_500));
         assert_eq!(clock.until(1), Duration::ZERO);
         assert_eq!(clock.until(2), Duration::from_micros(500));
+    }
+
+    #[test]
+    fn time_in_which_tasks_held_the_loop_is_no_time_of_listening() {
+        let clock = Clock::manual();
+        let ms = Duration::from_millis;
+        let turn = |ran: u64, blocked: u64| {
+            clock.advance(ms(ran));
+            if blocked > 0 {
+                assert!(clock.until(1_000_000) > ms(blocked));
+                clock.advance(ms(blocked));
+            }
+            clock.refresh(blocked == 0);
+        };
+        turn(99, 1_000);
+        assert_eq!((clock.tick(), clock.listening_tick()), (1_099, 1_099));
+        turn(100, 1_000);
+        assert_eq!((clock.tick(), clock.listening_tick()), (2_199, 2_099));
+        turn(500, 0);
+        assert_eq!((clock.tick(), clock.listening_tick()), (2_699, 2_099));
+        clock.advance(ms(5_000)); // blocked without a deadline, so nobody asked for how long
+        clock.refresh(false);
+        assert_eq!((clock.tick(), clock.listening_tick()), (7_699, 7_099));
     }
 }

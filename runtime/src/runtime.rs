@@ -185,7 +185,7 @@ impl Runtime {
         let wait = self.longest_sleep(patience);
         core.reactor.borrow_mut().poll(wait, due)?;
         wake_all(due);
-        core.clock.refresh(); // the time of this turn, for all that follows
+        core.clock.refresh(wait == Some(Duration::ZERO)); // the time of this turn, for all that follows
         core.begin(Phase::Mail); // 3. wakes and calls from other threads
         core.tasks.collect_mail();
         core.begin(Phase::Timers); // 4. deadlines become wakes

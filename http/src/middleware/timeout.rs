@@ -39,7 +39,7 @@ use std::time::Duration;
 /// use std::time::Duration;
 ///
 /// let router = Router::new().get("/{seconds}", |request: Request| {
-///     let seconds = request.param("seconds").and_then(|text| text.parse().ok()).unwrap_or(0);
+///     let seconds = request.param("seconds").parse().unwrap_or(0);
 ///     async move {
 ///         sleep(Duration::from_secs(seconds)).await;
 ///         "done"

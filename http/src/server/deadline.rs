@@ -5,11 +5,13 @@
 //! early, is armed anew for what the deadline is by then. So a request costs two comparisons, and a timer is touched once
 //! in a time-out's length.
 //!
-//! Moments are milliseconds since the loop began, 32 bits that wrap: a connection that idles has to be small, and none
-//! of the waits is longer than the 24 days that the comparison allows for.
+//! Moments are milliseconds, 32 bits that wrap: a connection that idles has to be small, and none of the waits is longer
+//! than the 24 days that the comparison allows for. There are two counts: timers fire by the loop's time, and deadlines are
+//! reckoned in time in which the loop has [listened](listening_millis), for a client is not late because a handler has held
+//! the loop.
 
 use crate::limits::Timeouts;
-use evloop_runtime::time::{Sleep, sleep};
+use evloop_runtime::time::{Sleep, listening_millis, sleep, turn_millis};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -76,11 +78,29 @@ impl Lengths {
     }
 }
 
+/// A moment by both counts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// The loop's time, as of this turn.
+    turn: Millis,
+    /// Without that for which tasks have held the loop.
+    listening: Millis,
+}
+
+impl Moment {
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the counts wrap")]
+    pub(super) fn now() -> Moment {
+        Moment { turn: turn_millis() as Millis, listening: listening_millis() as Millis }
+    }
+}
+
 /// When a connection has waited for long enough.
 pub(super) struct Deadline {
     timer: Option<Sleep>,
-    /// When the timer fires, or fired last.
+    /// When the timer fires, or fired last, by the loop's time.
     armed: Millis,
+    /// By the time in which the loop has listened.
     at: Millis,
     wait: Wait,
 }
@@ -95,41 +115,40 @@ impl Deadline {
         self.wait
     }
 
-    /// Ready when this wait has taken too long, as of `now`, the loop's milliseconds. It began when another one was told
-    /// before, or when there was `progress`.
+    /// Ready when this wait has taken too long. It began when another one was told before, or when there was `progress`.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the count wraps")]
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         wait: Wait,
         progress: bool,
         lengths: &Lengths,
-        now: u64,
+        now: Moment,
     ) -> Poll<()> {
         let begins = progress || wait != self.wait;
         self.wait = wait;
         let Some(length) = lengths.of(wait) else { return Poll::Pending };
-        let now = now as Millis;
         if begins {
-            self.at = now.wrapping_add(length);
+            self.at = now.listening.wrapping_add(length);
         }
-        let sleeps = self.timer.is_some() && in_future(self.armed, now);
-        if sleeps && !in_future(self.armed, self.at) { Poll::Pending } else { self.rearm(cx, now) }
+        let sleeps = self.timer.is_some() && in_future(self.armed, now.turn);
+        let due = now.turn.wrapping_add(self.at.wrapping_sub(now.listening));
+        if sleeps && !in_future(self.armed, due) { Poll::Pending } else { self.rearm(cx, now) }
     }
 
     /// The timer has fired, or is set for too late a moment, or there is none yet.
     #[cold]
-    fn rearm(&mut self, cx: &mut Context<'_>, now: Millis) -> Poll<()> {
-        if !in_future(self.at, now) {
+    fn rearm(&mut self, cx: &mut Context<'_>, now: Moment) -> Poll<()> {
+        if !in_future(self.at, now.listening) {
             return Poll::Ready(());
         }
-        let left = Duration::from_millis(u64::from(self.at.wrapping_sub(now)));
+        let left = self.at.wrapping_sub(now.listening);
+        let length = Duration::from_millis(u64::from(left));
         match &mut self.timer {
-            Some(timer) => timer.reset(left),
-            None => self.timer = Some(sleep(left)),
+            Some(timer) => timer.reset(length),
+            None => self.timer = Some(sleep(length)),
         }
-        self.armed = self.at;
+        self.armed = now.turn.wrapping_add(left);
         Pin::new(self.timer.as_mut().expect("just armed")).poll(cx)
     }
 }
@@ -144,7 +163,6 @@ fn in_future(moment: Millis, now: Millis) -> bool {
 mod tests {
     use super::*;
     use evloop_runtime::Runtime;
-    use evloop_runtime::time::turn_millis;
     use std::cell::Cell;
     use std::future::poll_fn;
 
@@ -166,21 +184,21 @@ mod tests {
             let mut deadline = Deadline::new();
             let polls = Cell::new(0);
             poll_fn(|cx| {
-                assert!(deadline.poll(cx, before, false, &lengths, turn_millis()).is_pending());
+                assert!(deadline.poll(cx, before, false, &lengths, Moment::now()).is_pending());
                 Poll::Ready(())
             })
             .await;
             for _ in 0..times {
                 sleep(ms(busy)).await;
                 poll_fn(|cx| {
-                    assert!(deadline.poll(cx, wait, true, &lengths, turn_millis()).is_pending());
+                    assert!(deadline.poll(cx, wait, true, &lengths, Moment::now()).is_pending());
                     Poll::Ready(())
                 })
                 .await;
             }
             poll_fn(|cx| {
                 polls.set(polls.get() + 1);
-                deadline.poll(cx, wait, false, &lengths, turn_millis())
+                deadline.poll(cx, wait, false, &lengths, Moment::now())
             })
             .await;
             (turn_millis() - begin, polls.get())
@@ -228,7 +246,7 @@ mod tests {
             for wait in [Wait::Head, Wait::Body, Wait::Application] {
                 for _ in 0..3 {
                     poll_fn(|cx| {
-                        assert!(deadline.poll(cx, wait, false, &lengths, turn_millis()).is_pending(), "{wait:?}");
+                        assert!(deadline.poll(cx, wait, false, &lengths, Moment::now()).is_pending(), "{wait:?}");
                         Poll::Ready(())
                     })
                     .await;

@@ -17,7 +17,7 @@
 
 use super::call;
 use super::config::HalfClose;
-use super::deadline::{Deadline, Wait};
+use super::deadline::{Deadline, Moment, Wait};
 use super::listener::Stream;
 use super::shared::{Shared, Stop, Working};
 use crate::access_log::Entry;
@@ -534,7 +534,7 @@ impl<S: Stream, A: App> Future for Serve<S, A> {
             this.give_up();
             return Poll::Ready(());
         }
-        let now = shared.refresh_date();
+        shared.refresh_date();
         loop {
             match shared.with_scratch(|scratch| this.drive(cx, scratch)) {
                 Poll::Ready(Ok(())) => return Poll::Ready(()),
@@ -546,7 +546,7 @@ impl<S: Stream, A: App> Future for Serve<S, A> {
                 Poll::Pending => {}
             }
             let (wait, progress) = (this.waits_for(), std::mem::take(&mut this.progress));
-            ready!(this.deadline.poll(cx, wait, progress, &shared.lengths, now));
+            ready!(this.deadline.poll(cx, wait, progress, &shared.lengths, Moment::now()));
             if let Done::Over = this.time_out() {
                 this.lose_client();
                 return Poll::Ready(());

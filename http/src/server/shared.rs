@@ -252,15 +252,14 @@ impl<A: App> Shared<A> {
         self.date.get()
     }
 
-    /// Looks whether it is another second, and tells the time of this turn in the loop's milliseconds: once a poll, for all
-    /// the requests that are answered in it. The system is asked once a second.
+    /// Looks whether it is another second: once a poll, for all the requests that are answered in it. The system is asked
+    /// once a second.
     #[inline]
-    pub(super) fn refresh_date(&self) -> u64 {
+    pub(super) fn refresh_date(&self) {
         let now = turn_millis();
         if now >= self.date_until.get() {
             self.read_date(now);
         }
-        now
     }
 
     #[cold]

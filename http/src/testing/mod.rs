@@ -13,7 +13,7 @@
 //! use evloop_http::testing;
 //!
 //! let app = Router::new().get("/users/{id}", |request: Request| {
-//!     let greeting = format!("Hello, user {}", request.param("id").unwrap_or_default());
+//!     let greeting = format!("Hello, user {}", request.param("id"));
 //!     async { greeting }
 //! });
 //!

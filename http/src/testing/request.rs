@@ -30,7 +30,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 ///
 /// let app = Router::new().post("/notes/{id}", |mut request: Request| async move {
 ///     let body = request.bytes(100).await?;
-///     let (id, by) = (request.param("id").unwrap_or_default(), request.query_param("by").unwrap_or_default());
+///     let (id, by) = (request.param("id"), request.query_param("by").unwrap_or_default());
 ///     Ok::<_, evloop_http::error::Error>(format!("{id} by {by}: {}", body.escape_ascii()))
 /// });
 /// testing::drive(app, async |client| {

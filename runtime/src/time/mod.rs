@@ -49,6 +49,18 @@ pub fn turn_millis() -> u64 {
     context::with(|core| core.clock.tick())
 }
 
+/// As [`turn_millis`], without those stretches of a tenth of a second and more in which a task held the loop: a clock for
+/// deadlines of others, who are not late because their bytes were not looked at.
+///
+/// # Panics
+/// When this thread is in no loop.
+#[inline]
+#[must_use]
+#[track_caller]
+pub fn listening_millis() -> u64 {
+    context::with(|core| core.clock.listening_tick())
+}
+
 /// Moves the manual clock of the thread's loop. What comes due meanwhile fires in the loop's next turn.
 ///
 /// # Panics

@@ -452,3 +452,21 @@ fn time_in_which_a_handler_held_the_loop_is_no_pause_of_the_client() {
         assert!(is_about(now() - before, HEAD), "{:?}", now() - before);
     });
 }
+
+#[test]
+fn held_loop_is_no_pause_of_a_client_that_was_served_before() {
+    let app = demo().get("/hold", |_: Request| async {
+        advance(ms(10_000));
+        "held"
+    });
+    serve(app, async |network| {
+        let (mut holder, mut client) = (network.connect(PIPE_BYTES), network.connect(PIPE_BYTES));
+        still_serves(&mut client).await;
+        holder.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        client.send(GET).await;
+        assert_eq!(without_dates(client.until("Hello").await.as_bytes()), HELLO);
+        let (text, took) = ended(&mut client).await;
+        assert_eq!(text, "");
+        assert!(is_about(took, KEEP_ALIVE), "{took:?}");
+    });
+}

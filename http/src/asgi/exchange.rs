@@ -7,10 +7,9 @@
 //!
 //! An exchange is used again for the next request, of any connection, unless the application has kept a part of it.
 
-use super::event::FieldList;
 use super::filter::Filter;
 use super::scope::Address;
-use super::send::Begun;
+use super::send::{Begun, Trailers};
 use super::state::State;
 use crate::codec::date::Date;
 use crate::codec::encode::{FieldLine, ResponseHead};
@@ -72,8 +71,12 @@ pub(super) struct Inner {
     pub(super) filter: Option<Box<dyn Filter>>,
     /// The head of a response whose first piece has not come: only with it is known how its body is framed.
     pub(super) begun: Option<Box<Begun>>,
-    /// Trailers so far, of a response that announced some.
-    pub(super) trailers: Option<FieldList>,
+    /// What is known of the trailers of a response that has announced some.
+    pub(super) trailers: Option<Trailers>,
+    /// Bytes of the body that the filter is still to be shown, where the application has said how many there are.
+    pub(super) unfiltered: Option<u64>,
+    /// Bytes that were given since the last pause and went nowhere, as the body after HEAD does.
+    dropped: usize,
     /// The application goes on when its client has gone.
     finishes_alone: bool,
     /// Body bytes that the application has not taken.
@@ -82,10 +85,11 @@ pub(super) struct Inner {
     wants_body: bool,
     /// Why no more of the body will come.
     failed: Option<Error>,
-    /// The connection is gone, and nothing that is written goes anywhere.
-    abandoned: bool,
+    /// The connection is no more: what is sent goes nowhere.
+    gone: bool,
     receiver: Option<Waker>,
-    sender: Option<Waker>,
+    /// Who waits for room: clones of [`Send`](super::Send) may be in several tasks.
+    senders: Vec<Waker>,
     /// Something below the response's own bytes was touched, and has to be put back before the next request: rare, so that
     /// one look saves ten.
     pub(super) touched: bool,
@@ -115,13 +119,15 @@ impl Exchange {
             filter: None,
             begun: None,
             trailers: None,
+            unfiltered: None,
+            dropped: 0,
             finishes_alone: false,
             body: BytesMut::new(),
             wants_body: false,
             failed: None,
-            abandoned: false,
+            gone: false,
             receiver: None,
-            sender: None,
+            senders: Vec::new(),
             touched: false,
             connection_task: None,
             connection_waits: false,
@@ -237,8 +243,11 @@ impl Exchange {
 
     /// Answers in the application's place, if it has not begun to.
     pub(crate) fn refuse(&self, status: StatusCode) {
-        let inner = &mut *self.inner.borrow_mut();
-        inner.connection.refuse(&mut inner.out, status, &inner.date);
+        let written = self.write(|inner| {
+            inner.connection.refuse(&mut inner.out, status, &inner.date);
+            Ok(())
+        });
+        debug_assert!(written.is_ok(), "whoever refuses has the connection");
     }
 
     /// Answers in the place of an application that has too much to do, and tells what follows.
@@ -257,8 +266,10 @@ impl Exchange {
 
     /// Bytes have been written: whoever waited for room may go on. Tells whether anybody did.
     pub(crate) fn wake_sender(&self) -> bool {
-        let sender = self.inner.borrow_mut().sender.take();
-        sender.map(Waker::wake).is_some()
+        let senders = std::mem::take(&mut self.inner.borrow_mut().senders);
+        let any = !senders.is_empty();
+        senders.into_iter().for_each(Waker::wake);
+        any
     }
 
     /// Makes it ready for another request; what is still to be written stays.
@@ -276,7 +287,6 @@ impl Exchange {
         self.recycle();
         let inner = self.inner.get_mut();
         inner.connection = Connection::default();
-        inner.abandoned = false;
         inner.out.clear();
         if inner.out.capacity() > KEPT_BYTES_MAX {
             inner.out = BytesMut::new();
@@ -292,11 +302,11 @@ impl Exchange {
         let mut fresh = Exchange::new(Rc::clone(&self.surroundings));
         let mut inner = self.inner.borrow_mut();
         std::mem::swap(&mut fresh.inner.get_mut().out, &mut inner.out);
-        std::mem::swap(&mut fresh.inner.get_mut().connection, &mut inner.connection);
-        inner.touched = true;
-        inner.failed = Some(Error::new(Kind::Gone));
+        let remains = inner.connection.remains();
+        fresh.inner.get_mut().connection = std::mem::replace(&mut inner.connection, remains);
+        drop(inner);
         fresh.endpoints = self.endpoints;
-        wake_receiver(inner); // it may wait to be told of the end
+        self.abandon();
         fresh
     }
 
@@ -304,16 +314,14 @@ impl Exchange {
     pub(crate) fn abandon(&self) {
         let mut inner = self.inner.borrow_mut();
         inner.touched = true;
+        inner.gone = true;
         inner.failed = Some(Error::new(Kind::Gone));
-        inner.abandoned = true;
-        let wakers = (inner.receiver.take(), inner.sender.take());
+        let (receiver, senders) = (inner.receiver.take(), std::mem::take(&mut inner.senders));
         drop(inner);
-        for waker in [wakers.0, wakers.1].into_iter().flatten() {
-            waker.wake();
-        }
+        receiver.into_iter().chain(senders).for_each(Waker::wake);
     }
 
-    /// Why no more of the body will come, if something is wrong with it.
+    /// Why no more of the body will come, if that is so.
     pub(crate) fn failure(&self) -> Option<Error> {
         self.inner.borrow().failed.clone()
     }
@@ -351,7 +359,7 @@ impl Exchange {
     pub(super) fn poll_disconnect(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut borrowed = self.inner.borrow_mut();
         let inner = &mut *borrowed;
-        if inner.failed.is_some() || !(inner.connection.is_due() || inner.connection.is_responding()) {
+        if inner.failed.is_some() || inner.is_over() {
             return Poll::Ready(());
         }
         inner.touched = true;
@@ -368,14 +376,22 @@ impl Exchange {
     /// Ready when there is room for a piece of the response.
     pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let inner = &mut *self.inner.borrow_mut();
-        if let Some(error) = inner.failed.as_ref().filter(|error| error.is_gone()) {
-            return Poll::Ready(Err(error.clone()));
+        if inner.gone {
+            return Poll::Ready(Err(Error::new(Kind::Gone)));
+        }
+        if inner.dropped >= OUT_BYTES_MAX {
+            // What goes nowhere fills nothing: without a pause, a body without end would hold the loop.
+            inner.dropped = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         if inner.out.len() < OUT_BYTES_MAX {
             return Poll::Ready(Ok(()));
         }
         inner.touched = true;
-        park(&mut inner.sender, cx);
+        if !inner.senders.iter().any(|known| known.will_wake(cx.waker())) {
+            inner.senders.push(cx.waker().clone());
+        }
         Poll::Pending
     }
 
@@ -394,9 +410,12 @@ impl Exchange {
         body: &[u8],
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.write(|inner| match inner.filter {
-            Some(_) if inner.connection.is_due() => inner.respond_filtered(status, body, fields),
-            _ => inner.connection.respond(&mut inner.out, status, &inner.date, body, fields),
+        self.write(|inner| {
+            inner.check_not_begun()?;
+            match inner.filter {
+                Some(_) if inner.connection.is_due() => inner.respond_filtered(status, body, fields),
+                _ => inner.connection.respond(&mut inner.out, status, &inner.date, body, fields),
+            }
         })
     }
 
@@ -407,17 +426,26 @@ impl Exchange {
         length: Option<u64>,
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.write(|inner| match inner.filter {
-            Some(_) if inner.connection.is_due() => inner.start_filtered(status, length, fields),
-            _ => inner.connection.start(&mut inner.out, status, &inner.date, length, fields),
+        self.write(|inner| {
+            inner.check_not_begun()?;
+            match inner.filter {
+                Some(_) if inner.connection.is_due() => inner.start_filtered(status, length, fields),
+                _ => inner.connection.start(&mut inner.out, status, &inner.date, length, fields),
+            }
         })
     }
 
     /// Writes a piece of a response's body, room or not.
     pub(super) fn push(&self, piece: &[u8]) -> Result<(), Error> {
-        self.write(|inner| match inner.filter {
-            None => inner.connection.body(&mut inner.out, piece),
-            Some(_) => inner.body_filtered(piece, false),
+        self.write(|inner| {
+            if inner.connection.omits_body() {
+                inner.touched = true;
+                inner.dropped += piece.len().max(1);
+            }
+            match inner.filter {
+                None => inner.connection.body(&mut inner.out, piece),
+                Some(_) => inner.body_filtered(piece, false),
+            }
         })
     }
 
@@ -433,33 +461,34 @@ impl Exchange {
         })
     }
 
-    /// Writes a part of the response. What fails when the client has gone, fails for that reason.
+    /// Writes a part of the response, if the client has not gone.
     #[inline]
     pub(super) fn write(&self, write: impl FnOnce(&mut Inner) -> Result<(), Error>) -> Result<(), Error> {
         let mut borrowed = self.inner.borrow_mut();
-        if borrowed.abandoned {
+        if borrowed.gone {
             return Err(Error::new(Kind::Gone));
         }
-        let mut written = write(&mut borrowed);
-        if written.is_err()
-            && let Some(gone) = borrowed.failed.as_ref().filter(|error| error.is_gone())
-        {
-            written = Err(gone.clone());
-        }
+        let written = write(&mut borrowed);
+        let told = if borrowed.receiver.is_some() && borrowed.is_over() { borrowed.receiver.take() } else { None };
         wake_connection(borrowed);
+        told.into_iter().for_each(Waker::wake); // it may wait for the end
         written
     }
 
     /// Whether the client has said that it takes trailers (RFC 9110 section 6.5.1).
     pub(super) fn accepts_trailers(&self) -> bool {
-        let options = self.head.headers().get_all("te").flat_map(|value| value.split(|&byte| byte == b','));
-        options.map(<[u8]>::trim_ascii).any(|option| option.eq_ignore_ascii_case(b"trailers"))
+        self.lists("te", "trailers")
     }
 
     /// Whether the client offers to go on in this protocol (RFC 9110 section 7.8).
     pub(super) fn offers(&self, protocol: &str) -> bool {
-        let offers = self.head.headers().get_all("upgrade").flat_map(|value| value.split(|&byte| byte == b','));
-        offers.map(<[u8]>::trim_ascii).any(|offer| offer.eq_ignore_ascii_case(protocol.as_bytes()))
+        !protocol.is_empty() && self.lists("upgrade", protocol)
+    }
+
+    /// Whether a field of the request that is a list has this member.
+    fn lists(&self, field: &str, member: &str) -> bool {
+        let members = self.head.headers().get_all(field).flat_map(|value| value.split(|&byte| byte == b','));
+        members.map(<[u8]>::trim_ascii).any(|known| known.eq_ignore_ascii_case(member.as_bytes()))
     }
 
     /// The status of the response, if its head was written, and how many bytes of its body have been.
@@ -476,18 +505,37 @@ impl Exchange {
 }
 
 impl Inner {
+    /// What is wrong with a response, or with what goes before one, where a head waits for its first piece.
+    #[inline]
+    pub(super) fn check_not_begun(&self) -> Result<(), Error> {
+        if self.begun.is_some() { Err(Error::new(Kind::ResponseBegun)) } else { Ok(()) }
+    }
+
+    /// Whether the response is over.
+    fn is_over(&self) -> bool {
+        !self.connection.is_due() && !self.connection.is_responding()
+    }
+
+    /// Whether the body waits for the application: what a tunnel brings is to come behind it.
+    pub(super) fn has_body(&self) -> bool {
+        !self.body.is_empty()
+    }
+
     /// All but the connection, the bytes to be written, and memory.
     #[cold]
     fn put_back(&mut self) {
         self.wants_body = false;
         self.failed = None;
+        self.gone = false;
         self.receiver = None;
-        self.sender = None;
+        self.senders.clear();
         self.connection_task = None;
         self.connection_waits = false;
         self.filter = None;
         self.begun = None;
         self.trailers = None;
+        self.unfiltered = None;
+        self.dropped = 0;
         self.finishes_alone = false;
         self.body.clear();
         self.touched = false;
@@ -496,13 +544,16 @@ impl Inner {
     fn is_untouched(&self) -> bool {
         !self.wants_body
             && self.failed.is_none()
+            && !self.gone
             && self.receiver.is_none()
-            && self.sender.is_none()
+            && self.senders.is_empty()
             && self.connection_task.is_none()
             && !self.connection_waits
             && self.filter.is_none()
             && self.begun.is_none()
             && self.trailers.is_none()
+            && self.unfiltered.is_none()
+            && self.dropped == 0
             && !self.finishes_alone
             && self.body.is_empty()
     }

@@ -2,7 +2,7 @@
 
 use super::exchange::Inner;
 use crate::codec::encode::ResponseHead;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::message::StatusCode;
 use bytes::BytesMut;
 
@@ -10,6 +10,38 @@ use bytes::BytesMut;
 /// request, and the application inside knows nothing of it.
 ///
 /// A filter is for one response. What passes through a tunnel it does not see.
+///
+/// # Examples
+/// ```
+/// use evloop_http::asgi::{Filter, NO_FIELDS, Receive, Result, Scope, Send};
+/// use evloop_http::codec::encode::ResponseHead;
+/// use evloop_http::message::StatusCode;
+/// use evloop_http::testing;
+///
+/// struct Shout;
+///
+/// impl Filter for Shout {
+///     fn head(&mut self, _: StatusCode, head: &mut ResponseHead<'_>, _: Option<u64>) -> Result<bool> {
+///         head.header("x-volume", b"high")?;
+///         Ok(true)
+///     }
+///
+///     fn piece(&mut self, piece: &[u8], _last: bool, out: &mut Vec<u8>) -> Result {
+///         out.extend(piece.iter().map(u8::to_ascii_uppercase));
+///         Ok(())
+///     }
+/// }
+///
+/// async fn hello(_: Scope, _: Receive, mut send: Send) -> Result {
+///     send.respond(StatusCode::OK, b"Hello", NO_FIELDS)
+/// }
+///
+/// let loud = |scope, receive, mut send: Send| {
+///     send.set_filter(Box::new(Shout));
+///     hello(scope, receive, send)
+/// };
+/// testing::drive(loud, async |client| assert_eq!(client.get("/").send().await.text(), "HELLO"));
+/// ```
 pub trait Filter {
     /// Looks at the head that the application has written, may add fields to it, and tells whether the body is to be
     /// changed. `length` is the body's, if it is known. When the body is changed, its new length is not known before its
@@ -119,6 +151,7 @@ impl Inner {
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let head = self.filtered_head(status, length, fields)?;
+        self.unfiltered = length;
         let length = length.filter(|_| self.filter.is_none());
         self.connection.start(&mut self.out, status, &self.date, length, |out| {
             out.copy_fields(&head);
@@ -129,10 +162,14 @@ impl Inner {
     /// Writes a piece of the body through the filter; the last one too, for what the filter has kept back.
     #[cold]
     pub(super) fn body_filtered(&mut self, piece: &[u8], last: bool) -> Result<(), Error> {
-        let Some(filter) = &mut self.filter else { return Ok(()) };
-        if self.connection.is_tunnel() {
-            return self.connection.body(&mut self.out, piece);
+        self.connection.body(&mut self.out, &[])?; // so that a filter is asked in order
+        if let Some(left) = &mut self.unfiltered {
+            *left = left.checked_sub(piece.len() as u64).ok_or(Error::new(Kind::ResponseLength))?;
+            if last && *left > 0 && !self.connection.omits_body() {
+                return Err(Error::new(Kind::ResponseLength));
+            }
         }
+        let Some(filter) = &mut self.filter else { return Ok(()) };
         let mut changed = Vec::new();
         if !self.connection.omits_body() {
             filter.piece(piece, last, &mut changed)?;
@@ -154,7 +191,7 @@ impl Inner {
             Some(filter) => filter.head(status, &mut head, length)?,
             None => false,
         };
-        if !changes || status.forbids_body() {
+        if !changes || status.forbids_body() || self.connection.opens_tunnel(status) {
             self.filter = None;
         }
         Ok(head.into_fields())

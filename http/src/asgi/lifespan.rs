@@ -55,8 +55,9 @@ pub enum LifespanEvent {
 #[derive(Debug)]
 pub struct Lifespan {
     talk: Rc<Talk>,
-    /// The first event was given.
-    started: bool,
+    /// Which of the events were given.
+    startup_given: bool,
+    shutdown_given: bool,
 }
 
 /// What the application and its server say to each other.
@@ -90,11 +91,12 @@ pub(crate) enum Stage {
 
 impl Lifespan {
     pub(crate) fn new(talk: Rc<Talk>) -> Lifespan {
-        Lifespan { talk, started: false }
+        Lifespan { talk, startup_given: false, shutdown_given: false }
     }
 
     /// Waits for the next event: [`Startup`](LifespanEvent::Startup) at once, and then
-    /// [`Shutdown`](LifespanEvent::Shutdown).
+    /// [`Shutdown`](LifespanEvent::Shutdown). After these there is none, and whoever waits for it is dropped with the
+    /// lifespan.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -104,11 +106,12 @@ impl Lifespan {
 
     /// Polls for the next event; see [`receive`](Lifespan::receive).
     pub fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<LifespanEvent> {
-        if !std::mem::replace(&mut self.started, true) {
+        if !std::mem::replace(&mut self.startup_given, true) {
             return Poll::Ready(LifespanEvent::Startup);
         }
         let mut inner = self.talk.inner.borrow_mut();
-        if matches!(inner.stage, Stage::Stopping | Stage::Stopped(_)) {
+        if matches!(inner.stage, Stage::Stopping | Stage::Stopped(_)) && !self.shutdown_given {
+            self.shutdown_given = true;
             return Poll::Ready(LifespanEvent::Shutdown);
         }
         inner.application = Some(cx.waker().clone());
@@ -187,6 +190,11 @@ impl Talk {
         application.into_iter().for_each(Waker::wake);
     }
 
+    /// Whether the application is ready, and was not told that the server stops.
+    pub(crate) fn is_started(&self) -> bool {
+        matches!(self.inner.borrow().stage, Stage::Started(Ok(())))
+    }
+
     /// What the application has kept so far.
     pub(crate) fn take_state(&self) -> State {
         std::mem::take(&mut self.inner.borrow_mut().state)
@@ -199,7 +207,8 @@ pub struct WithLifespan<A, L> {
     lifespan: L,
 }
 
-/// Gives an application a lifespan: `lifespan` is called once, when the server starts. See [`Lifespan`].
+/// Gives an application a lifespan, in place of the one it has: `lifespan` is called once, when the server starts. See
+/// [`Lifespan`].
 pub fn with_lifespan<A, L, F>(app: A, lifespan: L) -> WithLifespan<A, L>
 where
     A: App,

@@ -70,6 +70,23 @@ impl Scope {
     /// The same request for an application that is mounted below a path: so many bytes more of the raw path belong to
     /// its [`root_path`](Scope::root_path).
     ///
+    /// # Examples
+    /// ```
+    /// use evloop_http::asgi::{NO_FIELDS, Receive, Result, Scope, Send};
+    /// use evloop_http::message::StatusCode;
+    /// use evloop_http::testing;
+    ///
+    /// async fn inner(scope: Scope, _: Receive, mut send: Send) -> Result {
+    ///     let text = format!("{} below {}", scope.route_path(), scope.root_path());
+    ///     send.respond(StatusCode::OK, text.as_bytes(), NO_FIELDS)
+    /// }
+    ///
+    /// let outer = |scope: Scope, receive, send| inner(scope.mounted("/api".len()), receive, send);
+    /// testing::drive(outer, async |client| {
+    ///     assert_eq!(client.get("/api/users").send().await.text(), "/users below /api");
+    /// });
+    /// ```
+    ///
     /// # Panics
     /// When the raw path is not so long.
     #[must_use]

@@ -28,6 +28,14 @@ pub(super) struct Begun {
     fields: FieldList,
 }
 
+/// The trailers of a response that has announced some, as far as its events have come.
+#[derive(Debug, Default)]
+pub(super) struct Trailers {
+    fields: FieldList,
+    /// The whole body was given.
+    due: bool,
+}
+
 /// What can be given as the fields of a response head.
 pub trait Fields {
     /// Adds them.
@@ -69,20 +77,17 @@ impl Send {
         V: Into<Vec<u8>>,
     {
         let fields = fields.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        ready_future(self.begin(status, fields))
+        ready_future(self.begin(status, fields, None))
     }
 
-    fn begin(&mut self, status: u16, fields: FieldList) -> Result {
+    fn begin(&mut self, status: u16, fields: FieldList, trailers: Option<Trailers>) -> Result {
         let status = StatusCode::from_u16(status).filter(|status| !status.is_informational());
         let status = status.ok_or(Error::new(Kind::ResponseStatus))?;
         self.exchange.write(|inner| {
-            if inner.begun.is_some() || inner.connection.is_responding() {
-                return Err(Error::new(Kind::ResponseBegun));
-            }
-            if !inner.connection.is_due() {
-                return Err(Error::new(Kind::ResponseEnded));
-            }
+            inner.check_not_begun()?;
+            inner.connection.check_due()?;
             inner.touched = true;
+            inner.trailers = trailers;
             inner.begun = Some(Box::new(Begun { status, fields }));
             Ok(())
         })
@@ -123,6 +128,24 @@ impl Send {
     /// Ends a response with trailers: fields that follow its body. They are sent where the client
     /// [takes them](super::Extensions::trailers) and the response is in chunks, and left out elsewhere.
     ///
+    /// # Examples
+    /// ```
+    /// use evloop_http::asgi::{Receive, Result, Scope, Send};
+    /// use evloop_http::testing;
+    ///
+    /// async fn application(_: Scope, _: Receive, mut send: Send) -> Result {
+    ///     send.response_start(200, [("trailer", "x-checksum")]).await?;
+    ///     send.response_piece("Hello").await?;
+    ///     send.response_trailers([("x-checksum", "8b1a9953")])
+    /// }
+    ///
+    /// testing::drive(application, async |client| {
+    ///     let response = client.get("/").header("te", "trailers").send().await;
+    ///     assert_eq!(response.trailers().get_str("x-checksum"), Some("8b1a9953"));
+    ///     assert!(client.get("/").send().await.trailers().is_empty());
+    /// });
+    /// ```
+    ///
     /// # Errors
     /// As [`response_end`](Send::response_end), and when a field may not be a trailer (RFC 9110 section 6.5.1).
     pub fn response_trailers<N, V>(&mut self, fields: impl IntoIterator<Item = (N, V)>) -> Result
@@ -138,10 +161,29 @@ impl Send {
     /// Tells the client of what it will need, before there is a response: values of `Link` fields, as
     /// `</style.css>; rel=preload; as=style` (RFC 8297). A client of HTTP/1.0 is told nothing.
     ///
+    /// # Examples
+    /// ```
+    /// use evloop_http::asgi::{NO_FIELDS, Receive, Result, Scope, Send};
+    /// use evloop_http::testing;
+    ///
+    /// async fn application(_: Scope, _: Receive, mut send: Send) -> Result {
+    ///     send.early_hint(["</style.css>; rel=preload; as=style"])?;
+    ///     send.response_start(200, NO_FIELDS).await?;
+    ///     send.response_body("Hello").await
+    /// }
+    ///
+    /// testing::drive(application, async |client| {
+    ///     let response = client.get("/").send().await;
+    ///     assert_eq!(response.interim()[0].status().as_u16(), 103);
+    ///     assert_eq!(response.text(), "Hello");
+    /// });
+    /// ```
+    ///
     /// # Errors
     /// When a response was begun, or a value cannot be written.
     pub fn early_hint<V: AsRef<[u8]>>(&mut self, links: impl IntoIterator<Item = V>) -> Result {
         self.exchange.write(|inner| {
+            inner.check_not_begun()?;
             inner.connection.interim(&mut inner.out, StatusCode::EARLY_HINTS, |head| {
                 links.into_iter().try_for_each(|link| head.header("link", link.as_ref()))
             })
@@ -152,16 +194,42 @@ impl Send {
     /// [`Receive`](super::Receive) are what the client sends, and those given here are sent to it as they are, until
     /// [`response_end`](Send::response_end). A client's offer may also be ignored, and its request answered as any other.
     ///
+    /// # Examples
+    /// ```
+    /// use evloop_http::asgi::{NO_FIELDS, Receive, Result, Scope, Send};
+    /// use evloop_http::testing;
+    ///
+    /// async fn echo(_: Scope, mut receive: Receive, mut send: Send) -> Result {
+    ///     send.switch_protocols("echo", NO_FIELDS)?;
+    ///     while let Some(piece) = receive.piece().await? {
+    ///         send.response_piece(piece).await?;
+    ///     }
+    ///     send.response_end()
+    /// }
+    ///
+    /// testing::drive(echo, async |client| {
+    ///     let mut connection = client.connection();
+    ///     connection.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n").await;
+    ///     assert!(connection.until("\r\n\r\n").await.starts_with("HTTP/1.1 101 "));
+    ///     connection.send("Hello").await;
+    ///     assert_eq!(connection.take(5).await, b"Hello");
+    /// });
+    /// ```
+    ///
     /// # Errors
-    /// When a response was begun, when the client does not offer the protocol or sends a body, or when a field cannot be
-    /// written.
+    /// When a response was begun, when the client does not offer this protocol or its body was not read to the end, or when
+    /// a field cannot be written.
     pub fn switch_protocols(&mut self, protocol: &str, fields: impl Fields) -> Result {
-        let is_offered = self.exchange.offers(protocol);
+        let offered = self.exchange.offers(protocol);
         self.exchange.write(|inner| {
-            if inner.connection.is_due() && !is_offered {
+            inner.check_not_begun()?;
+            inner.connection.check_due()?;
+            if !offered || inner.has_body() {
                 return Err(Error::new(Kind::NoUpgrade));
             }
-            inner.connection.switch_protocols(&mut inner.out, protocol, &inner.date, |head| fields.write_to(head))
+            inner.connection.switch_protocols(&mut inner.out, protocol, &inner.date, |head| fields.write_to(head))?;
+            inner.filter = None;
+            Ok(())
         })
     }
 
@@ -176,22 +244,26 @@ impl Send {
     pub async fn event(&mut self, event: Outbound) -> Result {
         match event {
             Outbound::ResponseStart { status, headers, trailers } => {
-                self.begin(status, headers)?;
-                self.exchange.change(|inner| inner.trailers = trailers.then(Vec::new));
-                Ok(())
+                self.begin(status, headers, trailers.then(Trailers::default))
             }
             Outbound::ResponseBody { body, more_body } => {
-                let trailers_follow = self.exchange.change(|inner| inner.trailers.is_some());
-                SendPiece { send: self, piece: Some(body), last: !more_body && !trailers_follow }.await
+                let trailers_due = self.exchange.change(|inner| inner.trailers.as_ref().map(|trailers| trailers.due));
+                if trailers_due == Some(true) {
+                    return Err(Error::new(Kind::ResponseTrailers));
+                }
+                let last = !more_body && trailers_due.is_none();
+                SendPiece { send: self, piece: Some(body), last }.await?;
+                self.exchange.change(|inner| inner.trailers.iter_mut().for_each(|trailers| trailers.due = !more_body));
+                Ok(())
             }
             Outbound::ResponseTrailers { headers, more_trailers } => {
                 let trailers = self.exchange.change(|inner| {
-                    let known = inner.trailers.as_mut()?;
-                    known.extend(headers);
+                    let known = inner.trailers.as_mut().filter(|trailers| trailers.due)?;
+                    known.fields.extend(headers);
                     Some(if more_trailers { None } else { inner.trailers.take() })
                 });
                 match trailers.ok_or(Error::new(Kind::ResponseTrailers))? {
-                    Some(trailers) => self.response_trailers(trailers),
+                    Some(trailers) => self.response_trailers(trailers.fields),
                     None => Ok(()),
                 }
             }
@@ -239,6 +311,11 @@ impl Send {
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result,
     ) -> Result {
         self.exchange.start(status, length, fields)
+    }
+
+    /// Forgets a response that was begun and of which nothing is written, so that another may take its place.
+    pub(crate) fn take_back_begun(&mut self) {
+        self.exchange.change(|inner| inner.begun = None);
     }
 
     /// Ready when there is room for a piece of the body.

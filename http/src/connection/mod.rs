@@ -238,9 +238,7 @@ impl Connection {
         status: StatusCode,
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        if self.server != Server::Due {
-            return Err(self.misplaced());
-        }
+        self.check_due()?;
         if !status.is_informational() || status <= StatusCode::SWITCHING_PROTOCOLS {
             return Err(Error::new(Kind::ResponseStatus));
         }
@@ -265,9 +263,7 @@ impl Connection {
         date: &Date,
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        if self.server != Server::Due {
-            return Err(self.misplaced());
-        }
+        self.check_due()?;
         if !self.offers_upgrade || self.client != Client::Done {
             return Err(Error::new(Kind::NoUpgrade));
         }
@@ -286,6 +282,31 @@ impl Connection {
         self.client = Client::Tunnel;
         self.server = Server::Body;
         self.sending = Sending::ToClose;
+    }
+
+    /// What is left here of a connection that goes on elsewhere: it sends no more, and still tells what was sent.
+    pub(crate) fn remains(&self) -> Connection {
+        let (status, sent_bytes) = self.sent();
+        Connection { server: Server::Done, status, sent_bytes, ..Connection::default() }
+    }
+
+    /// Whether a response with this status would make a tunnel of the connection (RFC 9110 section 9.3.6).
+    pub(crate) fn opens_tunnel(&self, status: StatusCode) -> bool {
+        self.method == Method::Connect && status.is_success()
+    }
+
+    /// Whether the response is over, and was the last one: this side has no more to say.
+    pub(crate) fn has_said_all(&self) -> bool {
+        self.server == Server::Done && !self.keep_alive
+    }
+
+    /// Whether a response may begin here.
+    ///
+    /// # Errors
+    /// When one was begun, or is over.
+    #[inline]
+    pub(crate) fn check_due(&self) -> Result<(), Error> {
+        if self.server == Server::Due { Ok(()) } else { Err(self.misplaced()) }
     }
 
     /// What is wrong with the beginning of a response here.
@@ -345,15 +366,13 @@ impl Connection {
         length: Option<u64>,
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        if self.server != Server::Due {
-            return Err(self.misplaced());
-        }
+        self.check_due()?;
         if status.is_informational() {
             return Err(Error::new(Kind::ResponseStatus));
         }
         let mut head = ResponseHead::begin(out, status);
         fields(&mut head)?;
-        if self.method == Method::Connect && status.is_success() {
+        if self.opens_tunnel(status) {
             // Neither framing nor a word about the connection: it is the application's (RFC 9110 section 9.3.6).
             head.finish(BodyFraming::None, ConnectionField::Omit, date);
             self.begin_tunnel(status);

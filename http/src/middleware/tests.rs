@@ -6,13 +6,12 @@ use crate::asgi::{App, Lifespan, LifespanEvent, NO_FIELDS, Receive, Result, Scop
 use crate::error::{Error, Kind};
 use crate::message::StatusCode;
 use crate::router::{Request, Router};
-use crate::testing::{TestClient, drive};
+use crate::testing::{TestClient, drive, logs};
 use evloop_runtime::spawn;
 use evloop_runtime::time::{now, sleep};
 use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::rc::Rc;
-use std::sync::Once;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -21,37 +20,10 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-thread_local! {
-    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Keeps the lines of the thread that wrote them, which is that of the test.
-struct Lines;
-
-impl log::Log for Lines {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.target() == TARGET
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
-            LINES.with_borrow_mut(|lines| lines.push(record.args().to_string()));
-        }
-    }
-
-    fn flush(&self) {}
-}
-
 /// Serves an application, and gives the lines that were logged.
 fn lines_of<A: App>(app: A, test: impl AsyncFnOnce(TestClient)) -> Vec<String> {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        log::set_logger(&Lines).expect("no other test has a logger");
-        log::set_max_level(log::LevelFilter::Info);
-    });
-    LINES.take();
-    drive(app, test);
-    LINES.take()
+    let lines = logs::logged(|| drive(app, test)).into_iter();
+    lines.filter(|line| line.target == TARGET).map(|line| line.text).collect()
 }
 
 /// Serves an application under the log, and gives its lines without what goes before the request line.

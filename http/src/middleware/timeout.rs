@@ -145,6 +145,7 @@ fn time_out(send: &mut Send, duration: Duration) -> Result {
         return Err(Error::application(format!("its response was not over after {duration:?}")));
     }
     let status = StatusCode::SERVICE_UNAVAILABLE;
+    send.take_back_begun();
     send.respond_with(status, status.reason().as_bytes(), |head| {
         head.line(FieldLine::TEXT_PLAIN);
         Ok(())

@@ -5,6 +5,7 @@ use evloop_runtime::time::timeout;
 use evloop_runtime::{JoinHandle, spawn};
 use std::future::poll_fn;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -24,9 +25,19 @@ impl Running {
     /// When the application says that it is not, or fails before it has said anything.
     pub(super) async fn start(app: &impl App) -> io::Result<(Running, State)> {
         let talk = Rc::new(Talk::default());
-        let future = app.lifespan(Lifespan::new(Rc::clone(&talk)));
-        let mut running = Running { talk, task: Some(spawn(future)) };
         let failed = |why: String| io::Error::other(format!("the application failed to start: {why}"));
+        let lifespan = Lifespan::new(Rc::clone(&talk));
+        let future = catch_unwind(AssertUnwindSafe(|| app.lifespan(lifespan)));
+        let future = future.map_err(|_panic| failed("it panicked".to_owned()))?;
+        let known = Rc::clone(&talk);
+        let watched = spawn(async move {
+            future.await.inspect_err(|error| {
+                if known.is_started() {
+                    log::error!("the application's lifespan failed: {error}");
+                }
+            })
+        });
+        let mut running = Running { talk, task: Some(watched) };
         running.answer().await.map_err(failed)?;
         let state = running.talk.take_state();
         Ok((running, state))
@@ -34,7 +45,11 @@ impl Running {
 
     /// Tells the application that the server stops, and waits until it is done, for so long at most.
     pub(super) async fn stop(mut self, limit: Duration) {
-        if self.task.as_ref().is_none_or(JoinHandle::is_finished) {
+        let Some(task) = &mut self.task else { return };
+        if task.is_finished() {
+            if let Err(panicked) = task.await {
+                log::error!("the application's lifespan failed: {panicked}");
+            }
             return;
         }
         self.talk.stop();

@@ -31,7 +31,7 @@ pub use config::HalfClose;
 pub use listener::{Listener, Stream};
 
 use crate::access_log::AccessLog;
-use crate::asgi::{App, Endpoints, Surroundings};
+use crate::asgi::{App, Endpoints, State, Surroundings};
 use crate::limits::{Limits, Timeouts};
 use config::Config;
 use evloop_runtime::net::{TcpListener, ToSocketAddrs, UnixListener};
@@ -175,7 +175,7 @@ impl<L: Listener> Server<L> {
     /// given.
     ///
     /// The application's [lifespan](App::lifespan) begins before the first connection is taken, and is told to end after
-    /// the last has ended.
+    /// the last has ended. Where the stop comes before it is ready, it is dropped.
     ///
     /// # Errors
     /// As [`serve`](Server::serve); or when the application fails to start.
@@ -186,10 +186,12 @@ impl<L: Listener> Server<L> {
         let Server { mut listener, config } = self;
         listener.prepare()?;
         let graceful = config.graceful;
-        let (lifespan, state) = Running::start(&app).await?;
+        let mut stop = pin!(stop);
+        let Some(started) = start(&app, stop.as_mut()).await else { return Ok(0) };
+        let (lifespan, state) = started?;
         let surroundings = Surroundings { server: listener.address(), state };
         let shared = Rc::new(Shared::new(app, config, surroundings));
-        accept(listener, &shared, pin!(stop)).await?;
+        accept(listener, &shared, stop).await?;
 
         shared.stop(Stop::Gracefully);
         let mut limit = pin!(sleep(graceful));
@@ -200,6 +202,16 @@ impl<L: Listener> Server<L> {
         lifespan.stop(graceful).await;
         Ok(ended)
     }
+}
+
+/// Begins the lifespan; `None` when the stop comes first.
+async fn start<A: App, F: Future<Output = ()>>(app: &A, mut stop: Pin<&mut F>) -> Option<io::Result<(Running, State)>> {
+    let mut start = pin!(Running::start(app));
+    poll_fn(|cx| match start.as_mut().poll(cx) {
+        Poll::Ready(started) => Poll::Ready(Some(started)),
+        Poll::Pending => stop.as_mut().poll(cx).map(|()| None),
+    })
+    .await
 }
 
 /// Gives each connection a task, until `stop` is done or enough requests were served.

@@ -52,6 +52,8 @@ pub(super) struct Serve<S, A: App> {
     unwritten: u32,
     /// The client has ended its side.
     ended: bool,
+    /// This side was ended while the application goes on.
+    shut_down: bool,
     /// Since the deadline was looked at, the client has done something for which it is given more time.
     progress: bool,
 }
@@ -107,6 +109,7 @@ impl<S: Stream, A: App> Serve<S, A> {
             requests: 0,
             unwritten: 0,
             ended: false,
+            shut_down: false,
             progress: false,
         }
     }
@@ -296,18 +299,18 @@ impl<S: Stream, A: App> Serve<S, A> {
     #[cold]
     fn fail(&mut self, outcome: Option<&Result>) {
         let working = self.working.as_mut().expect("held until the connection is idle");
-        let status = match outcome {
-            Some(Err(error)) => error.status(),
+        let why = match outcome {
             Some(Ok(())) => {
-                // One that was told of a disconnect has nobody to answer; but its client may still hear why.
-                let failure = working.exchange.failure();
+                let failure = working.exchange.failure(); // of the request's body: then it has a reason to be silent
                 if failure.is_none() {
                     log::error!("the application gave no response on {}", working.exchange.head.target());
                 }
-                failure.and_then(|error| error.status())
+                failure
             }
+            Some(Err(error)) => Some(error.clone()),
             None => None,
         };
+        let status = why.and_then(|error| if error.is_gone() { Some(StatusCode::BAD_REQUEST) } else { error.status() });
         working.exchange.refuse(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
         self.step = Step::Close(End::Linger);
         self.note();
@@ -343,7 +346,12 @@ impl<S: Stream, A: App> Serve<S, A> {
 
     /// The application waits: writes what it has sent, reads what it asks for, and waits if there is neither.
     fn move_bytes(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
-        let _written = self.poll_write(cx)?;
+        let written = self.poll_write(cx)?;
+        let working = self.working.as_ref().expect("held until the connection is idle");
+        if written.is_ready() && !self.shut_down && working.exchange.with(|connection, _| connection.has_said_all()) {
+            // The application goes on, but the client may wait for the end.
+            self.shut_down = self.stream.poll_shutdown(cx)?.is_ready();
+        }
         let working = self.working.as_mut().expect("held until the connection is idle");
         let mut moved = !working.exchange.is_full() && working.exchange.wake_sender();
         if working.exchange.wants_body() {

@@ -184,9 +184,9 @@ impl<A: App> Shared<A> {
         self.lingering.set(self.lingering.get() + 1);
     }
 
-    /// Ready when no connection is open.
+    /// Ready when no connection is open, and no request goes on without one.
     pub(super) fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.connections() == 0 {
+        if self.connections() == 0 && self.in_service.get() == 0 {
             return Poll::Ready(());
         }
         drop(self.drained.replace(Some(cx.waker().clone())));

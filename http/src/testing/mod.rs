@@ -72,6 +72,8 @@ pub mod memory;
 mod client;
 mod error;
 mod exchange;
+#[cfg(test)]
+pub(crate) mod logs;
 mod reader;
 mod request;
 mod response;

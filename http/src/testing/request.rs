@@ -35,7 +35,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 /// });
 /// testing::drive(app, async |client| {
 ///     let request = client.post("/notes/7").query("by", "A & B").header("accept", "text/plain").text("a note");
-///     assert_eq!(request.send().await.text(), "7 by A%20%26%20B: a note");
+///     assert_eq!(request.send().await.text(), "7 by A & B: a note");
 /// });
 /// ```
 #[must_use = "a request does nothing until it is sent"]

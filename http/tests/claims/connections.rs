@@ -289,9 +289,9 @@ impl<'a> Drive<'a> {
                 (Some(status.as_u16()), sent_bytes),
                 (model.head.map(|head| head.0), model.written.len() as u64)
             );
+            let is_to_close = matches!(model.answer, Answer::Body { owed: None, is_omitted: false });
+            assert_eq!(ends_with_connection, is_to_close && (is_tunnel || !model.asked.is_http11));
         }
-        let is_to_close = matches!(model.answer, Answer::Body { owed: None, is_omitted: false });
-        assert_eq!(ends_with_connection, is_to_close && (is_tunnel || !model.asked.is_http11));
     }
 
     fn end_tunnel(&mut self) {

@@ -99,6 +99,8 @@ pub(crate) enum Kind {
     ResponseReserved,
     /// A status that is none, or an interim one where the final one is due.
     ResponseStatus,
+    /// A length of the response's body that is no number, or there twice.
+    ResponseContentLength,
     /// A response that is begun twice.
     ResponseBegun,
     /// A part of a response before its head.
@@ -200,6 +202,7 @@ impl Error {
             | Kind::ResponseValue
             | Kind::ResponseReserved
             | Kind::ResponseStatus
+            | Kind::ResponseContentLength
             | Kind::ResponseBegun
             | Kind::ResponseNotBegun
             | Kind::ResponseEnded
@@ -241,6 +244,7 @@ impl Error {
         matches!(
             self.kind,
             Kind::ResponseStatus
+                | Kind::ResponseContentLength
                 | Kind::ResponseBegun
                 | Kind::ResponseNotBegun
                 | Kind::ResponseEnded
@@ -289,6 +293,7 @@ impl fmt::Display for Error {
             Kind::ResponseValue => "control character in a response field value",
             Kind::ResponseReserved => "response field belongs to the server",
             Kind::ResponseStatus => "http.response.start: the status is a number from 200 to 999",
+            Kind::ResponseContentLength => "http.response.start: content-length is one decimal number",
             Kind::ResponseBegun => "http.response.start: a response is begun once",
             Kind::ResponseNotBegun => "http.response.body: http.response.start comes before it",
             Kind::ResponseEnded => "http.response.body: nothing follows the part without more_body",

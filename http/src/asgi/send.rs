@@ -5,6 +5,7 @@ use super::event::{FieldList, Outbound};
 use super::exchange::Exchange;
 use super::filter::Filter;
 use crate::codec::encode::ResponseHead;
+use crate::codec::framing::decimal;
 use crate::error::{Error, Kind};
 use crate::message::StatusCode;
 use bytes::Bytes;
@@ -26,6 +27,35 @@ pub struct Send {
 pub(super) struct Begun {
     status: StatusCode,
     fields: FieldList,
+    /// How long the application says that the body is.
+    length: Option<u64>,
+}
+
+/// What an application's fields say about framing, which they then lose: the server writes that itself.
+#[derive(Debug, Default)]
+struct Framing {
+    length: Option<u64>,
+    close: bool,
+}
+
+impl Framing {
+    /// Takes what there is of `content-length` and `connection: close`. A `transfer-encoding` is ignored, as ASGI has it.
+    fn take(fields: &mut FieldList) -> Result<Framing> {
+        let mut framing = Framing::default();
+        let mut broken = false;
+        fields.retain(|(name, value)| {
+            if name.eq_ignore_ascii_case("content-length") {
+                let former = framing.length.replace(decimal(value).unwrap_or_default());
+                broken |= former.is_some() || decimal(value).is_none();
+            } else if name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case(b"close") {
+                framing.close = true;
+            } else {
+                return !name.eq_ignore_ascii_case("transfer-encoding");
+            }
+            false
+        });
+        if broken { Err(Error::new(Kind::ResponseContentLength)) } else { Ok(framing) }
+    }
 }
 
 /// The trailers of a response that has announced some, as far as its events have come.
@@ -67,10 +97,14 @@ impl Send {
     /// Begins a response. Nothing is sent before the first piece of its body, which decides how the body is framed: by its
     /// length if it is also the last, else in chunks, or to the connection's end for a client of HTTP/1.0.
     ///
+    /// An application that knows the length beforehand may say so with a `content-length`: then the body is sent as it comes,
+    /// and has to be as long; after HEAD, and with 304, it is told and need not be given. Other fields that frame the
+    /// response are the server's: `connection: close` is heeded, `transfer-encoding` ignored, others are an error.
+    ///
     /// It is awaited as the other events are, and ready at once.
     ///
     /// # Errors
-    /// When the status is none, or a response was begun already.
+    /// When the status is none, a length is no number or there twice, or a response was begun already.
     pub fn response_start<N, V>(&mut self, status: u16, fields: impl IntoIterator<Item = (N, V)>) -> Ready<Result>
     where
         N: Into<String>,
@@ -80,15 +114,19 @@ impl Send {
         ready_future(self.begin(status, fields, None))
     }
 
-    fn begin(&mut self, status: u16, fields: FieldList, trailers: Option<Trailers>) -> Result {
+    fn begin(&mut self, status: u16, mut fields: FieldList, trailers: Option<Trailers>) -> Result {
         let status = StatusCode::from_u16(status).filter(|status| !status.is_informational());
         let status = status.ok_or(Error::new(Kind::ResponseStatus))?;
+        let Framing { length, close } = Framing::take(&mut fields)?;
         self.exchange.write(|inner| {
             inner.check_not_begun()?;
             inner.connection.check_due()?;
             inner.touched = true;
             inner.trailers = trailers;
-            inner.begun = Some(Box::new(Begun { status, fields }));
+            if close {
+                inner.connection.close_after_response();
+            }
+            inner.begun = Some(Box::new(Begun { status, fields, length }));
             Ok(())
         })
     }
@@ -343,9 +381,21 @@ impl Send {
         self.exchange.push(piece)
     }
 
-    /// Writes the head that was kept back; `length` is that of the body, if it is known now.
-    fn flush_begun(&mut self, length: Option<u64>) -> Result {
-        let Some(begun) = self.exchange.change(|inner| inner.begun.take()) else { return Ok(()) };
+    /// Writes the head that was kept back; `given` is the length of the body, if all of it is given now. What contradicts
+    /// the application's own word is not even begun.
+    fn flush_begun(&mut self, given: Option<u64>) -> Result {
+        let begun = self.exchange.change(|inner| {
+            let begun = inner.begun.take()?;
+            Some((inner.connection.leaves_body_out(begun.status), inner.trailers.is_some(), begun))
+        });
+        let Some((no_body, has_trailers, begun)) = begun else { return Ok(()) };
+        let length = match (begun.length, given) {
+            (Some(said), Some(given)) if said != given && !no_body => return Err(Error::new(Kind::ResponseLength)),
+            _ if has_trailers => None, // they have a place behind chunks alone
+            (Some(said), _) => Some(said),
+            (None, _) if begun.status.forbids_body() => None,
+            (None, given) => given,
+        };
         self.start_with(begun.status, length, |head| {
             begun.fields.iter().try_for_each(|(name, value)| head.header(name, value))
         })

@@ -145,7 +145,7 @@ fn check_body(body: BodyLength, method: Method, http11: bool, limits: &Limits) -
 }
 
 /// The number these digits write, if they are all digits, at least one, and fit.
-fn decimal(digits: &[u8]) -> Option<u64> {
+pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }

@@ -295,6 +295,11 @@ impl Connection {
         self.method == Method::Connect && status.is_success()
     }
 
+    /// Whether a response with this status would have no body, whatever its head says of one.
+    pub(crate) fn leaves_body_out(&self, status: StatusCode) -> bool {
+        self.method == Method::Head || status.forbids_body()
+    }
+
     /// Whether the response is over, and was the last one: this side has no more to say.
     pub(crate) fn has_said_all(&self) -> bool {
         self.server == Server::Done && !self.keep_alive
@@ -344,7 +349,9 @@ impl Connection {
         if self.client == Client::Body && self.decoder.remaining_hint().is_some_and(|left| left > DRAIN_BYTES_MAX) {
             self.keep_alive = false;
         }
-        self.start(out, status, date, Some(body.len() as u64), fields)?;
+        // Where no body is allowed, an empty one says nothing of the length that it would have had (RFC 9110 section 8.6).
+        let length = (!status.forbids_body()).then_some(body.len() as u64);
+        self.start(out, status, date, length, fields)?;
         if !matches!(self.sending, Sending::Nothing(_)) {
             out.extend_from_slice(body);
             self.sent_bytes = body.len() as u64;
@@ -379,6 +386,9 @@ impl Connection {
             return Ok(());
         }
         let (framing, sending) = match length {
+            Some(length) if status == StatusCode::NOT_MODIFIED => {
+                (BodyFraming::Length(length), Sending::Nothing(Some(length)))
+            }
             _ if status.forbids_body() => (BodyFraming::None, Sending::Nothing(length)),
             // It has a length, but no content (RFC 9110 section 15.3.6).
             _ if status == StatusCode::RESET_CONTENT => (BodyFraming::Length(0), Sending::Nothing(length)),

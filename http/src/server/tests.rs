@@ -4,6 +4,7 @@ mod applications;
 mod bounds;
 mod clauses;
 mod clients;
+mod content_length;
 mod extensions;
 mod filters;
 mod leaving;

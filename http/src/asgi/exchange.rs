@@ -355,6 +355,12 @@ impl Exchange {
         Poll::Pending
     }
 
+    /// The application does not wait for more of the body any longer.
+    #[inline]
+    pub(super) fn stop_wanting_body(&self) {
+        self.inner.borrow_mut().wants_body = false;
+    }
+
     /// Ready when the client has gone, or the response is over.
     pub(super) fn poll_disconnect(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut borrowed = self.inner.borrow_mut();

@@ -50,6 +50,7 @@ impl Receive {
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn event(&mut self) -> Inbound {
+        let _wish = Wish(Rc::clone(&self.exchange));
         poll_fn(|cx| self.poll_event(cx)).await
     }
 
@@ -102,7 +103,8 @@ impl Receive {
         Piece { receive: self }
     }
 
-    /// Polls for the next piece; see [`piece`](Receive::piece).
+    /// Polls for the next piece; see [`piece`](Receive::piece). Who is told to wait counts as waiting, and its client's time
+    /// runs, until a piece has come.
     ///
     /// # Errors
     /// As [`piece`](Receive::piece).
@@ -114,6 +116,15 @@ impl Receive {
     #[must_use]
     pub fn bytes_left(&self) -> Option<u64> {
         self.exchange.body_left()
+    }
+}
+
+/// That the application waits for the body: when it does so no longer, a slow client has all the time.
+struct Wish(Rc<Exchange>);
+
+impl Drop for Wish {
+    fn drop(&mut self) {
+        self.0.stop_wanting_body();
     }
 }
 
@@ -129,5 +140,11 @@ impl Future for Piece<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.receive.poll_piece(cx)
+    }
+}
+
+impl Drop for Piece<'_> {
+    fn drop(&mut self) {
+        self.receive.exchange.stop_wanting_body();
     }
 }

@@ -300,6 +300,11 @@ impl Connection {
         self.method == Method::Head || status.forbids_body()
     }
 
+    /// Whether both sides have said all that belongs to the request, and what follows does not concern it.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.client == Client::Done && self.server == Server::Done
+    }
+
     /// Whether the response is over, and was the last one: this side has no more to say.
     pub(crate) fn has_said_all(&self) -> bool {
         self.server == Server::Done && !self.keep_alive

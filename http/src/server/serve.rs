@@ -240,11 +240,30 @@ impl<S: Stream, A: App> Serve<S, A> {
                 self.settle(outcome.as_ref());
                 Poll::Ready(Ok(Done::Next))
             }
+            Poll::Pending if working.exchange.with(|connection, _| connection.is_complete()) => {
+                self.part_from_call();
+                Poll::Ready(Ok(Done::Next))
+            }
             Poll::Pending => {
                 let moved = self.move_bytes(cx, input);
                 if moved.is_pending() { self.watch(cx, input) } else { moved }
             }
         }
+    }
+
+    /// The application goes on though its response is over: alone, so that neither the next request waits for it nor the
+    /// client's going ends it.
+    #[cold]
+    fn part_from_call(&mut self) {
+        self.note();
+        let mut parted = self.working.take().expect("held until the connection is idle");
+        let mut working = self.shared.take_working();
+        working.exchange = Rc::new(parted.exchange.move_on());
+        std::mem::swap(&mut working.input, &mut parted.input);
+        let next = working.exchange.with(|connection, _| connection.next_step());
+        self.working = Some(working);
+        self.follow(next.expect("the response is over"));
+        call::leave_alone(&self.shared, parted);
     }
 
     /// The application waits, and so does its connection: for its handles, and for the client. One that has broken the

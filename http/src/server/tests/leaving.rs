@@ -7,7 +7,7 @@ use crate::asgi::{NO_FIELDS, Receive, Result, Scope, Send};
 use crate::error::{Error, Kind};
 use crate::message::StatusCode;
 use evloop_runtime::sync::oneshot;
-use evloop_runtime::time::sleep;
+use evloop_runtime::time::{sleep, timeout};
 use evloop_runtime::{Runtime, spawn};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -215,5 +215,45 @@ fn client_whose_body_is_cut_may_still_be_answered_in_any_way() {
             let expected = "HTTP/1.1 400 Bad Request\r\ncontent-length: 5\r\nconnection: close\r\n\r\nmore!";
             assert_eq!(answer.await, expected, "{path}");
         }
+    });
+}
+
+#[test]
+fn work_after_the_response_goes_on_when_the_client_leaves() {
+    let done = Rc::new(Cell::new(false));
+    let told = Rc::clone(&done);
+    let app = move |_: Scope, _: Receive, mut send: Send| {
+        let told = Rc::clone(&told);
+        async move {
+            send.respond(StatusCode::OK, b"Hello", NO_FIELDS)?;
+            sleep(ms(1_000)).await;
+            told.set(true);
+            Ok(())
+        }
+    };
+    serve(app, async |network| {
+        let mut client = network.connect(PIPE_BYTES);
+        client.send(GET).await;
+        client.until("Hello").await;
+        client.reset();
+        sleep(ms(2_000)).await;
+    });
+    assert!(done.get());
+}
+
+#[test]
+fn next_request_does_not_wait_for_work_after_the_response() {
+    let app = move |_: Scope, _: Receive, mut send: Send| async move {
+        send.respond(StatusCode::OK, b"Hello", NO_FIELDS)?;
+        sleep(ms(60_000)).await;
+        Ok(())
+    };
+    serve(app, async |network| {
+        let mut client = network.connect(PIPE_BYTES);
+        client.send(GET).await;
+        client.until("Hello").await;
+        client.send(GET).await;
+        timeout(ms(1_000), client.until("Hello")).await.expect("it waits");
+        sleep(ms(61_000)).await; // until the work is done, which a stop would wait for
     });
 }

@@ -470,3 +470,21 @@ fn held_loop_is_no_pause_of_a_client_that_was_served_before() {
         assert!(is_about(took, KEEP_ALIVE), "{took:?}");
     });
 }
+
+#[test]
+fn body_that_is_waited_for_no_longer_has_all_the_time() {
+    let app = Router::new().post("/count", |mut request: Request| async move {
+        let first = evloop_runtime::time::timeout(ms(1_000), request.piece()).await;
+        assert!(first.is_err());
+        sleep(LONG).await;
+        request.bytes(1_000).await.map(|bytes| format!("{} bytes", bytes.len()))
+    });
+    serve(app, async |network| {
+        let mut client = network.connect(PIPE_BYTES);
+        client.send(POST).await;
+        sleep(LONG).await;
+        client.send("0123456789").await;
+        let (text, _) = ended(&mut client).await;
+        assert!(text.ends_with("10 bytes"), "{text}");
+    });
+}

@@ -15,16 +15,15 @@
 //!
 //! Whatever the task then waits for has its [`Deadline`]. Only the application may take as long as it likes.
 
+mod end;
+mod outcome;
+
 use super::call;
 use super::config::HalfClose;
-use super::deadline::{Deadline, Moment, Wait};
+use super::deadline::{Deadline, Moment};
 use super::listener::Stream;
 use super::shared::{Shared, Stop, Working};
-use crate::access_log::Entry;
-use crate::asgi::{App, Endpoints, Exchange, Result, Scope};
-use crate::connection::{DRAIN_BYTES_MAX, Next};
-use crate::error::{Error, Kind};
-use crate::message::StatusCode;
+use crate::asgi::{App, Endpoints, Exchange};
 use bytes::{Buf, BytesMut};
 use evloop_runtime::engine::Key;
 use evloop_runtime::time::now;
@@ -33,7 +32,6 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 /// The task of one connection.
 pub(super) struct Serve<S, A: App> {
@@ -200,34 +198,6 @@ impl<S: Stream, A: App> Serve<S, A> {
         }
     }
 
-    /// Answers in place of an application that has too much to do.
-    #[cold]
-    fn turn_away(&mut self) {
-        log::debug!("a request was turned away: too many are being served");
-        let working = self.working.as_mut().expect("held until the connection is idle");
-        if self.shared.stopping() != Stop::No {
-            working.exchange.with(|connection, _| connection.close_after_response());
-        }
-        let next = working.exchange.turn_away();
-        self.follow(next);
-    }
-
-    /// Answers what cannot be taken for a request, and ends the connection: where the next one begins, is not known.
-    #[cold]
-    fn refuse(&mut self, error: &Error) {
-        log::debug!("a request was refused: {error}");
-        let working = self.working.as_mut().expect("it has the bytes that are refused");
-        working.exchange.refuse(error.status().unwrap_or(StatusCode::BAD_REQUEST));
-        self.step = Step::Close(End::Linger);
-        if self.shared.config.access_log.is_on()
-            && let Some((status, body_bytes)) = working.exchange.sent()
-        {
-            let (date, client) = (&self.shared.date(), self.endpoints.client);
-            let entry = Entry { date, client, line: None, status, body_bytes, took: Duration::ZERO };
-            self.shared.config.access_log.note(&entry);
-        }
-    }
-
     /// Polls the application, and moves bytes as it needs them.
     fn call(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
         let working = self.working.as_mut().expect("held until the connection is idle");
@@ -285,84 +255,6 @@ impl<S: Stream, A: App> Serve<S, A> {
         Poll::Pending
     }
 
-    /// The application has ended, with `None` by a panic: sees to it that there is an answer, and what follows it.
-    fn settle(&mut self, outcome: Option<&Result>) {
-        let working = self.working.as_mut().expect("held until the connection is idle");
-        match outcome {
-            // What a client does wrong is its own affair, and as frequent as it likes.
-            Some(Err(error)) if error.is_gone() || error.status().is_some() => {
-                log::debug!("the application gave up on {}: {error}", working.exchange.head.target());
-            }
-            Some(Err(error)) => log::error!("the application failed on {}: {error}", working.exchange.head.target()),
-            _ => {}
-        }
-        self.shared.end_request();
-        let (next, is_due) = working.exchange.with(|connection, _| (connection.next_step(), connection.is_due()));
-        match next {
-            Some(next) => self.follow(next),
-            None if is_due => self.fail(outcome),
-            None => {
-                if let Some(Ok(())) = outcome
-                    && working.exchange.failure().is_none()
-                {
-                    log::error!("a response on {} was not completed, and is cut", working.exchange.head.target());
-                }
-                let unseen = working.exchange.with(|connection, _| connection.ends_with_connection());
-                self.step = Step::Close(if unseen { End::Reset } else { End::Cut }); // what was written before it is sent
-                self.note();
-            }
-        }
-    }
-
-    /// Answers for an application that has not.
-    #[cold]
-    fn fail(&mut self, outcome: Option<&Result>) {
-        let working = self.working.as_mut().expect("held until the connection is idle");
-        let why = match outcome {
-            Some(Ok(())) => {
-                let failure = working.exchange.failure(); // of the request's body: then it has a reason to be silent
-                if failure.is_none() {
-                    log::error!("the application gave no response on {}", working.exchange.head.target());
-                }
-                failure
-            }
-            Some(Err(error)) => Some(error.clone()),
-            None => None,
-        };
-        let status = why.and_then(|error| if error.is_gone() { Some(StatusCode::BAD_REQUEST) } else { error.status() });
-        working.exchange.refuse(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
-        self.step = Step::Close(End::Linger);
-        self.note();
-    }
-
-    /// A response is over: this comes next.
-    #[inline]
-    fn follow(&mut self, next: Next) {
-        self.note();
-        self.unwritten += 1;
-        self.step = match next {
-            Next::Request => {
-                let working = self.working.as_mut().expect("held until the connection is idle");
-                own(&mut working.exchange).recycle();
-                Step::Head
-            }
-            Next::Drain => Step::Drain(0),
-            Next::Close => Step::Close(End::Linger),
-        };
-    }
-
-    /// Logs the request that is over, if that is wanted and it was answered at all.
-    #[inline]
-    fn note(&mut self) {
-        let working = self.working.as_mut().expect("held until the connection is idle");
-        if let Some(began) = working.began.take() {
-            let scope = Scope::new(Rc::clone(&working.exchange));
-            if let Some(entry) = Entry::of(&scope, &self.shared.date(), now().saturating_duration_since(began)) {
-                self.shared.config.access_log.note(&entry);
-            }
-        }
-    }
-
     /// The application waits: writes what it has sent, reads what it asks for, and waits if there is neither.
     fn move_bytes(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
         let written = self.poll_write(cx)?;
@@ -393,121 +285,6 @@ impl<S: Stream, A: App> Serve<S, A> {
             }
         }
         if moved { Poll::Ready(Ok(Done::Next)) } else { Poll::Pending }
-    }
-
-    /// Reads the rest of a body for nobody.
-    fn drain(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>, thrown: u64) -> Poll<io::Result<Done>> {
-        if self.shared.stopping() != Stop::No {
-            self.step = Step::Close(End::Linger); // there will be no request that it could be saved for
-            return Poll::Ready(Ok(Done::Next));
-        }
-        let working = self.working.as_mut().expect("held until the connection is idle");
-        let bytes = input.bytes(&working.input);
-        if bytes.is_empty() {
-            ready!(self.poll_write(cx))?;
-            let read = ready!(self.poll_more(cx, input))?;
-            return Poll::Ready(Ok(if read == 0 { Done::Over } else { Done::Next }));
-        }
-        let used = working.exchange.receive_body(bytes, false);
-        let next = working.exchange.with(|connection, _| connection.next_step());
-        self.step = match used {
-            Ok(used) if thrown + used as u64 <= DRAIN_BYTES_MAX => {
-                self.progress = true;
-                input.use_up(&mut working.input, used);
-                if next == Some(Next::Request) {
-                    own(&mut working.exchange).recycle();
-                    Step::Head
-                } else {
-                    Step::Drain(thrown + used as u64)
-                }
-            }
-            _ => Step::Close(End::Linger),
-        };
-        Poll::Ready(Ok(Done::Next))
-    }
-
-    /// Writes what there is, and ends this side.
-    fn close(&mut self, cx: &mut Context<'_>, end: End) -> Poll<io::Result<Done>> {
-        ready!(self.poll_write(cx))?;
-        match end {
-            End::Linger => {
-                ready!(self.stream.poll_shutdown(cx))?;
-                self.step = Step::Linger;
-                self.shared.begin_lingering();
-                return Poll::Ready(Ok(Done::Next));
-            }
-            End::Cut => {}
-            End::Reset => self.stream.abort(),
-        }
-        Poll::Ready(Ok(Done::Over))
-    }
-
-    /// Throws away what the client still sends, until it has read the answer and closes, or long enough. How much that is
-    /// does not matter: a proxy that is sending a large body reads the answer only when nothing breaks (and a reset while
-    /// it writes makes a 502 of it).
-    fn linger(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
-        let read = ready!(self.stream.poll_read(cx, input.scratch))?;
-        Poll::Ready(Ok(if read == 0 { Done::Over } else { Done::Next }))
-    }
-
-    /// What the task waits for.
-    fn waits_for(&self) -> Wait {
-        let Some(working) = &self.working else {
-            return if self.requests == 0 { Wait::Head } else { Wait::KeepAlive };
-        };
-        match self.step {
-            Step::Linger => Wait::Linger,
-            _ if working.exchange.has_output() => Wait::Write,
-            Step::Head => Wait::Head,
-            Step::Call if working.exchange.wants_body_of_request() => Wait::Body,
-            Step::Call => Wait::Application,
-            Step::Drain(_) => Wait::Body,
-            Step::Close(_) => Wait::Write,
-        }
-    }
-
-    /// The task has waited for too long.
-    #[cold]
-    fn time_out(&mut self) -> Done {
-        log::debug!("a client was too slow: {:?}", self.deadline.wait());
-        match (self.deadline.wait(), &self.step, &self.working) {
-            (Wait::Head, _, Some(_)) => self.refuse(&Error::new(Kind::HeadTimeout)),
-            (Wait::Body, Step::Call, Some(working)) => working.exchange.time_out_body(),
-            (Wait::Body, ..) => self.step = Step::Close(End::Linger),
-            (Wait::Write, ..) => {
-                self.stream.abort();
-                return Done::Over;
-            }
-            _ => return Done::Over,
-        }
-        Done::Next
-    }
-
-    /// The connection ends where it is. The client shall not take half an answer for the whole.
-    #[cold]
-    fn give_up(&mut self) {
-        let Some(working) = &self.working else { return };
-        if working.exchange.with(|connection, out| {
-            connection.ends_with_connection() && (connection.is_responding() || !out.is_empty())
-        }) {
-            self.stream.abort();
-        }
-        if matches!(self.step, Step::Call) {
-            self.note();
-        }
-    }
-
-    /// The client has gone: the application is dropped, unless it goes on alone.
-    #[cold]
-    fn lose_client(&mut self) {
-        self.give_up();
-        if matches!(self.step, Step::Call)
-            && self.working.as_ref().is_some_and(|working| working.exchange.finishes_alone())
-            && let Some(working) = self.working.take()
-        {
-            self.step = Step::Head; // the request is not this task's any more
-            call::leave_alone(&self.shared, working);
-        }
     }
 
     /// Writes all that is to be written.

@@ -116,11 +116,13 @@ fn every_test_written_for_the_table_is_in_it() {
 
 #[test]
 fn every_limit_has_a_row() {
-    let (table, source) = (read(TABLE), read("http/src/limits.rs"));
+    let (table, source, server) = (read(TABLE), read("http/src/limits.rs"), read("http/src/server/config.rs"));
     let limits: Vec<&str> =
         rows(&table).into_iter().filter(|row| row.len() == 4).filter_map(|row| quoted(row[0]).next()).collect();
     let fields = source.lines().filter_map(|line| line.strip_prefix("    pub ")?.split_once(": "));
-    let fields: Vec<&str> = fields.map(|(name, _)| name).filter(|name| !name.contains(' ')).collect();
+    let of_all = server.lines().filter_map(|line| line.strip_prefix("    pub(super) ")?.split_once(": "));
+    let of_all = of_all.map(|(name, _)| name).filter(|name| name.ends_with("_max"));
+    let fields: Vec<&str> = fields.map(|(name, _)| name).filter(|name| !name.contains(' ')).chain(of_all).collect();
     assert_eq!(limits, fields);
 }
 

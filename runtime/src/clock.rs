@@ -22,6 +22,10 @@ const TICKS_PER_SECOND: u64 = 1_000;
 pub struct Clock {
     origin: Instant,
     now: Cell<Duration>,
+    /// The ticks that have passed as of `now`, and those in which the loop has listened: asked for by every poll of a
+    /// connection, so they are reckoned once a turn.
+    tick: Cell<Tick>,
+    listening_tick: Cell<Tick>,
     /// When it was asked, in this turn, how long the loop may block: then its tasks have run.
     asked: Cell<Option<Duration>>,
     /// For how long tasks have held the loop.
@@ -36,8 +40,15 @@ impl Clock {
     /// A clock that follows the system's (`CLOCK_MONOTONIC`).
     #[must_use]
     pub fn system() -> Clock {
-        let (now, asked, held) = (Cell::default(), Cell::default(), Cell::default());
-        Clock { origin: Instant::now(), now, asked, held, manual: None }
+        Clock {
+            origin: Instant::now(),
+            now: Cell::default(),
+            tick: Cell::default(),
+            listening_tick: Cell::default(),
+            asked: Cell::default(),
+            held: Cell::default(),
+            manual: None,
+        }
     }
 
     /// A clock that stands still until [`advance`](Clock::advance).
@@ -67,20 +78,24 @@ impl Clock {
     /// Takes a reading for the turn, after the loop has blocked or has asked the kernel `at_once`. A reading that lies behind
     /// the last one is ignored, so the turn's time never goes back.
     pub fn refresh(&self, at_once: bool) {
-        let (before, now) = (self.now.get(), self.fresh_since_origin());
+        let before = self.now.get();
+        let now = before.max(self.fresh_since_origin());
         let ran_until = self.asked.take().unwrap_or(if at_once { now } else { before });
         let ran = ran_until.saturating_sub(before);
         if ran >= HELD_MIN {
             self.held.set(self.held.get() + ran);
         }
-        self.now.set(before.max(now));
+        self.now.set(now);
+        self.tick.set(floor(now));
+        self.listening_tick.set(floor(now.saturating_sub(self.held.get())));
     }
 
     /// The last tick that has passed as of this turn, had tasks never held the loop: time in which it has listened. Others
     /// are not late because we were.
+    #[inline]
     #[must_use]
     pub fn listening_tick(&self) -> Tick {
-        floor(self.now.get().saturating_sub(self.held.get()))
+        self.listening_tick.get()
     }
 
     /// Moves a manual clock forward, for [`fresh`](Clock::fresh) at once and for the turn's time at its next reading.
@@ -93,9 +108,10 @@ impl Clock {
     }
 
     /// The last tick that has passed as of this turn.
+    #[inline]
     #[must_use]
     pub fn tick(&self) -> Tick {
-        floor(self.now.get())
+        self.tick.get()
     }
 
     /// The first tick that is not before this moment plus `delay`; for no delay, one that has passed. `Tick::MAX` when

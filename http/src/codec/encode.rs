@@ -423,17 +423,20 @@ pub fn last_chunk(out: &mut BytesMut) {
 
 /// Fields that no trailer may be, besides the server's: those that frame, route, describe or authenticate what has gone
 /// before (RFC 9110 section 6.5.1).
-const NO_TRAILERS: [&str; 16] = [
+const NO_TRAILERS: [&str; 19] = [
+    "age",
     "authorization",
     "cache-control",
     "content-encoding",
     "content-range",
     "content-type",
     "expect",
+    "expires",
     "host",
     "location",
     "max-forwards",
     "proxy-authenticate",
+    "retry-after",
     "set-cookie",
     "te",
     "trailer",

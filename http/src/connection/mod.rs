@@ -350,13 +350,14 @@ impl Connection {
         body: &[u8],
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let keep_alive = self.keep_alive;
         // What will not be read to its end cannot be followed by another request, and the client may stop sending it.
         if self.client == Client::Body && self.decoder.remaining_hint().is_some_and(|left| left > DRAIN_BYTES_MAX) {
             self.keep_alive = false;
         }
         // Where no body is allowed, an empty one says nothing of the length that it would have had (RFC 9110 section 8.6).
         let length = (!status.forbids_body()).then_some(body.len() as u64);
-        self.start(out, status, date, length, fields)?;
+        self.start(out, status, date, length, fields).inspect_err(|_| self.keep_alive = keep_alive)?;
         if !matches!(self.sending, Sending::Nothing(_)) {
             out.extend_from_slice(body);
             self.sent_bytes = body.len() as u64;

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use evloop_http::StatusCode;
 use evloop_http::codec::date::Date;
 use evloop_http::codec::encode::ResponseHead;
-use evloop_http::connection::Connection;
+use evloop_http::connection::{Connection, DRAIN_BYTES_MAX};
 use evloop_http::error::Error;
 
 /// What applications write: something that a client could take for framing, if it lost its place.
@@ -63,7 +63,8 @@ impl Drive<'_> {
     pub(super) fn respond(&mut self, status: u16, size: usize, fields: &[Field<'_>]) {
         let body = &PIECE[..size];
         let length = body.len() as u64;
-        if self.begin(status, Some(length), fields, |connection, out, status, fields| {
+        let is_whole = true;
+        if self.begin(status, Some(length), is_whole, fields, |connection, out, status, fields| {
             connection.respond(out, status, &Date::at(0), body, |head| add(head, fields))
         }) {
             let model = self.current().expect("it has begun");
@@ -75,7 +76,8 @@ impl Drive<'_> {
     }
 
     pub(super) fn start(&mut self, status: u16, length: Option<u64>, fields: &[Field<'_>]) {
-        self.begin(status, length, fields, |connection, out, status, fields| {
+        let is_whole = false;
+        self.begin(status, length, is_whole, fields, |connection, out, status, fields| {
             connection.start(out, status, &Date::at(0), length, |head| add(head, fields))
         });
     }
@@ -85,6 +87,7 @@ impl Drive<'_> {
         &mut self,
         status: u16,
         length: Option<u64>,
+        is_whole: bool,
         fields: &[Field<'_>],
         call: impl FnOnce(&mut Connection, &mut BytesMut, StatusCode, &[Field<'_>]) -> Result<(), Error>,
     ) -> bool {
@@ -104,7 +107,9 @@ impl Drive<'_> {
         }
         let is_omitted = model.asked.is_head || [204, 205, 304].contains(&status);
         let is_to_close = length.is_none() && !model.asked.is_http11 && !is_omitted;
-        model.keep_alive &= !model.waits && !is_to_close;
+        // A whole answer to a body of which too much is still to come is the last one.
+        let is_last = is_whole && model.left().is_some_and(|left| left > DRAIN_BYTES_MAX);
+        model.keep_alive &= !model.waits && !is_to_close && !is_last;
         model.head = Some((
             status,
             match (model.keep_alive, model.asked.is_http11) {

@@ -72,6 +72,14 @@ impl Model {
         self.answer = Answer::Body { owed: None, is_omitted: false };
     }
 
+    /// How much of a body of known length is still to come.
+    pub(super) fn left(&self) -> Option<u64> {
+        match self.body {
+            Body::Length(length) => Some(length - self.received.len() as u64),
+            _ => None,
+        }
+    }
+
     /// The body has ended: these bytes were its.
     pub(super) fn has_received(&self, wire: &[u8], limits: &Limits) {
         match self.body {

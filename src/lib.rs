@@ -58,7 +58,7 @@
 //! - **To have something run beside:** [`spawn`], and [`spawn_blocking`] for calls that block; [`task`] has what they
 //!   return.
 //! - **To reach a loop from another thread:** [`Handle`], and the [`RemoteHandle`] of what was spawned through it.
-//! - **To wait:** for time, [`time`]; for the network, [`net`], read and written with [`io`]; for a signal, [`signal`];
+//! - **To wait:** for time, [`time`]; for the network, [`net`], read and written with [`io`]; for any other descriptor, [`fd`]; for a signal, [`signal`];
 //!   for each other, [`sync`]; for several things at once, [`future`].
 //! - **To serve HTTP/1.1:** [`http`] has the server, the router, the application interface modelled on ASGI, and the
 //!   limits.
@@ -74,7 +74,7 @@ pub use evloop_runtime::{Handle, RemoteHandle};
 pub use evloop_runtime::{spawn, spawn_blocking};
 
 // What tasks await.
-pub use evloop_runtime::{future, io, net, signal, sync, time};
+pub use evloop_runtime::{fd, future, io, net, signal, sync, time};
 
 // The server on top, and the parts beneath.
 pub use evloop_http as http;

@@ -56,6 +56,7 @@ mod handle;
 pub mod time;
 
 // L4, the doors
+pub mod fd;
 pub mod net;
 pub mod signal;
 

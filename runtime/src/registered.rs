@@ -1,10 +1,11 @@
-//! A source tied to its key for as long as it lives: what sockets, signals and pipes are built on.
+//! A source tied to its key for as long as it lives: what sockets, signals, pipes and any other descriptor are built on.
 
 use crate::arena::Key;
 use crate::context;
 use crate::core::Core;
 use crate::trace::{Side, charge_bytes, poll_budget};
 use std::io::{self, IoSlice};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -70,6 +71,27 @@ impl<S: mio::event::Source> Registered<S> {
         }
     }
 
+    /// Tries `operate` once, and only if that side may be ready; does not wait. It costs no system call where an earlier
+    /// attempt has found that there is nothing to be had.
+    ///
+    /// # Errors
+    /// `WouldBlock`, and what `operate` says.
+    pub(crate) fn try_io<R>(&self, side: Side, operate: impl FnOnce(&S) -> io::Result<R>) -> io::Result<R> {
+        if !self.core.reactor.borrow_mut().is_ready(self.key, side) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let done = operate(self.get());
+        if done.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+            self.spend(side);
+        }
+        done
+    }
+
+    /// Waits until that side may be ready.
+    pub(crate) fn ready(&self, side: Side) -> Ready<'_> {
+        Ready { core: &self.core, key: self.key, side, waits: false }
+    }
+
     /// Reads into `buf`. A short read spends the edge: the socket was drained, and the next bytes bring the next edge.
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>
     where
@@ -103,14 +125,13 @@ impl<S: mio::event::Source> Registered<S> {
         Poll::Ready(Ok(written))
     }
 
+    /// Whether that side may be tried; if not, the task is woken at its next edge.
+    ///
+    /// # Errors
+    /// That the loop has ended.
     #[inline]
-    fn poll_ready(&self, side: Side, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (ready, former) = self.core.reactor.borrow_mut().poll_ready(self.key, side, cx);
-        drop(former);
-        if ready.is_pending() && self.core.closed.get() {
-            return Poll::Ready(Err(io::Error::other("the event loop of this socket has ended")));
-        }
-        ready.map(Ok)
+    pub(crate) fn poll_ready(&self, side: Side, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        poll_ready(&self.core, self.key, side, cx)
     }
 
     /// Lets the source count, or not, when the loop asks whether anything keeps it alive.
@@ -120,12 +141,12 @@ impl<S: mio::event::Source> Registered<S> {
 
     /// A future that waited for that side is dropped.
     pub(crate) fn give_up(&self, side: Side) {
-        let former = self.core.reactor.borrow_mut().give_up(self.key, side);
-        drop(former);
+        give_up(&self.core, self.key, side);
     }
 
+    /// An operation has found that side not ready.
     #[inline]
-    fn spend(&self, side: Side) {
+    pub(crate) fn spend(&self, side: Side) {
         self.core.reactor.borrow_mut().spend(self.key, side);
     }
 
@@ -135,6 +156,21 @@ impl<S: mio::event::Source> Registered<S> {
         drop(source);
         deregistered
     }
+}
+
+#[inline]
+fn poll_ready(core: &Core, key: Key, side: Side, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    let (ready, former) = core.reactor.borrow_mut().poll_ready(key, side, cx);
+    drop(former);
+    if ready.is_pending() && core.closed.get() {
+        return Poll::Ready(Err(io::Error::other("the event loop of this socket has ended")));
+    }
+    ready.map(Ok)
+}
+
+fn give_up(core: &Core, key: Key, side: Side) {
+    let former = core.reactor.borrow_mut().give_up(key, side);
+    drop(former);
 }
 
 impl<S: mio::event::Source> Drop for Registered<S> {
@@ -148,5 +184,45 @@ impl<S: mio::event::Source> Drop for Registered<S> {
 impl<S: mio::event::Source + std::fmt::Debug> std::fmt::Debug for Registered<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Registered").field("io", &self.io).field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// Waits until one side of a source may be ready: see [`AsyncFd::ready`](crate::fd::AsyncFd::ready).
+///
+/// It gives an error when the loop has ended.
+///
+/// # Cancel safety
+/// Nothing is lost: what was ready stays so until an operation finds that it is not.
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct Ready<'a> {
+    core: &'a Core,
+    key: Key,
+    side: Side,
+    /// Its waker is with the source.
+    waits: bool,
+}
+
+impl Future for Ready<'_> {
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(poll_budget(cx));
+        let ready = poll_ready(self.core, self.key, self.side, cx);
+        self.waits = ready.is_pending();
+        ready
+    }
+}
+
+impl Drop for Ready<'_> {
+    fn drop(&mut self) {
+        if self.waits {
+            give_up(self.core, self.key, self.side);
+        }
+    }
+}
+
+impl std::fmt::Debug for Ready<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ready").field("side", &self.side).finish_non_exhaustive()
     }
 }

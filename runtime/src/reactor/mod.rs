@@ -99,6 +99,11 @@ impl Reactor {
         (Poll::Pending, source.park(side, cx.waker()))
     }
 
+    /// Whether a side may be tried, as far as is known.
+    pub fn is_ready(&mut self, key: Key, side: Side) -> bool {
+        self.sources.get_mut(key).is_some_and(|source| source.is_ready(side))
+    }
+
     /// Nobody waits for that side any more; the waker that did comes back, for the caller to drop.
     pub fn give_up(&mut self, key: Key, side: Side) -> Option<Waker> {
         self.sources.get_mut(key).and_then(|source| source.give_up(side))

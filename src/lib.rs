@@ -69,7 +69,7 @@
 //! `cargo doc --workspace --no-deps --document-private-items` makes a book of it.
 
 // The loop, and what goes into it.
-pub use evloop_runtime::{Builder, Mode, Runtime, block_on, run};
+pub use evloop_runtime::{Builder, Busy, Mode, Runtime, Work, WorkKind, block_on, run, turn};
 pub use evloop_runtime::{Handle, RemoteHandle};
 pub use evloop_runtime::{spawn, spawn_blocking};
 

@@ -58,8 +58,10 @@ const RUNTIME: &[Room] = &[
     room("L2", "task/",         "tasks, their state, the run queue, the mailbox"),
     room("L2", "timer/",        "the hierarchical wheel: deadlines in, wakers of the due out"),
     room("L2", "reactor/",      "mio, the sources, readiness into wakes"),
+    room("L2", "hooks.rs",      "calls that the turn makes at fixed places"),
     room("L2", "pool.rs",       "bounded threads for calls that block"),
     room("L3", "core.rs",       "one thread's engines side by side"),
+    room("L3", "work.rs",       "what there is in a loop, and what of it keeps it alive"),
     room("L3", "context.rs",    "the thread's current core: enter it, find it, the panic when there is none"),
     room("L3", "registered.rs", "a source tied to its key for as long as it lives, in the current core"),
     room("L3", "runtime.rs",    "Builder, Runtime, block_on and the turn"),
@@ -69,6 +71,7 @@ const RUNTIME: &[Room] = &[
     room("L4", "fd.rs",         "any descriptor to be awaited"),
     room("L4", "net/",          "sockets to be awaited"),
     room("L4", "signal.rs",     "signals to be awaited"),
+    room("L4", "turn.rs",       "hooks: to take part in the turn"),
 ];
 
 #[rustfmt::skip]
@@ -112,6 +115,7 @@ const ROOT: &[Room] = &[
 #[rustfmt::skip]
 const UNSAFE_ROOMS: &[(&str, &str)] = &[
     ("runtime/src/task/cell.rs", "the one-allocation task: future and output share their place"),
+    ("runtime/src/sys/fork.rs",  "the C library is asked to count the forks of this process"),
     ("runtime/src/sys/fd.rs",    "a descriptor by its number: who started the process gives nothing else"),
 ];
 

@@ -1,11 +1,14 @@
 //! One thread's engines side by side. No engine knows another; who connects them is the turn.
 
 use crate::clock::Clock;
+use crate::hooks::Hooks;
 use crate::pool::Pool;
 use crate::reactor::Reactor;
+use crate::sys::fork::Generation;
 use crate::task::Tasks;
 use crate::timer::Timers;
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::rc::Rc;
 
 /// What a loop is made of.
@@ -20,7 +23,10 @@ pub(crate) struct Core {
     pub(crate) tasks: Rc<Tasks>,
     pub(crate) timers: RefCell<Timers>,
     pub(crate) reactor: RefCell<Reactor>,
+    pub(crate) hooks: RefCell<Hooks>,
     pub(crate) pool: Pool,
+    /// The process that it was made in.
+    pub(crate) made_in: Generation,
     /// Asked to leave its run after this turn.
     pub(crate) stop: Cell<bool>,
     /// It has ended; what is still registered waits for nothing.
@@ -35,19 +41,36 @@ impl Core {
             tasks,
             timers: RefCell::default(),
             reactor: RefCell::new(reactor),
+            hooks: RefCell::default(),
             pool,
+            made_in: Generation::current(),
             stop: Cell::new(false),
             closed: Cell::new(false),
         }
     }
 
-    /// Whether anything keeps the loop alive: something to run, a task, a job, or a timer or source that counts.
+    /// # Errors
+    /// When this process was forked off after the loop was made.
+    #[inline]
+    pub(crate) fn check_process(&self) -> io::Result<()> {
+        if self.made_in.is_past() { Err(forked()) } else { Ok(()) }
+    }
+
+    /// Whether anything keeps the loop alive: something to run, a task, a job, or a timer, source or hook that counts.
     pub(crate) fn is_alive(&self) -> bool {
         self.tasks.has_ready()
             || self.tasks.has_mail()
             || self.tasks.referenced() > 0
             || self.timers.borrow().referenced() > 0
             || self.reactor.borrow().referenced() > 0
+            || self.hooks.borrow().referenced() > 0
             || self.pool.is_busy()
     }
+}
+
+#[cold]
+fn forked() -> io::Error {
+    io::Error::other(
+        "this event loop was made before the process forked; it belongs to the parent, make a new one here",
+    )
 }

@@ -35,6 +35,7 @@ pub mod sync;
 mod sys;
 
 // L2, the engines
+mod hooks;
 mod pool;
 mod reactor;
 mod task;
@@ -42,6 +43,8 @@ mod timer;
 
 // L3, the loop
 mod core;
+
+mod work;
 
 mod context;
 
@@ -59,11 +62,13 @@ pub mod time;
 pub mod fd;
 pub mod net;
 pub mod signal;
+pub mod turn;
 
 pub use handle::{Handle, RemoteHandle};
-pub use runtime::{Builder, Mode, Runtime, block_on, run};
+pub use runtime::{Builder, Busy, Mode, Runtime, block_on, run};
 pub use spawn::{Blocking, TaskBuilder, spawn, spawn_blocking};
 pub use task::{JoinError, JoinHandle};
+pub use work::{Work, WorkKind};
 
 pub mod engine {
     //! The parts of the loop, each usable by itself: for study, for measuring, and for fronts other than futures.

@@ -5,6 +5,7 @@ use crate::context;
 use crate::core::Core;
 use crate::trace::{Side, charge_bytes, poll_budget};
 use std::io::{self, IoSlice};
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -29,8 +30,12 @@ impl<S: mio::event::Source> Registered<S> {
     /// # Panics
     /// When there is no loop.
     #[track_caller]
-    pub(crate) fn new(mut io: S) -> io::Result<Registered<S>> {
+    pub(crate) fn new(mut io: S) -> io::Result<Registered<S>>
+    where
+        S: AsRawFd,
+    {
         let core = context::current();
+        core.check_process()?;
         let key = core.reactor.borrow_mut().register(&mut io)?;
         Ok(Registered { io: Some(io), key, core })
     }
@@ -152,6 +157,9 @@ impl<S: mio::event::Source> Registered<S> {
 
     fn deregister(&mut self) -> io::Result<()> {
         let Some(io) = &mut self.io else { return Ok(()) };
+        if self.core.made_in.is_past() {
+            return Ok(()); // the registration is the parent's, and so is the epoll instance
+        }
         let (deregistered, source) = self.core.reactor.borrow_mut().deregister(self.key, io);
         drop(source);
         deregistered

@@ -5,11 +5,14 @@ use crate::context;
 use crate::core::Core;
 use crate::pool::{Pool, PoolLimits};
 use crate::reactor::Reactor;
+use crate::sys::fd;
 use crate::task::Tasks;
 use crate::trace::{self, Cause, Observer, Phase};
+use crate::work::Work;
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
@@ -82,7 +85,8 @@ impl Runtime {
     /// done stay, and go on with the next run.
     ///
     /// # Panics
-    /// When the future panics, when this thread is in a loop already, or when the kernel refuses to wait for events.
+    /// When the future panics, when this thread is in a loop already, when the process has forked since the loop was made,
+    /// or when the kernel refuses to wait for events.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.enter_for_run(|| {
             let mut future = pin!(future);
@@ -95,10 +99,13 @@ impl Runtime {
                 Poll::Pending => false,
             };
             self.core.tasks.wake_root();
-            while !self
-                .turn(Patience::Endless, &mut poll_root)
-                .expect("the kernel waits for events on a descriptor of ours")
-            {}
+            loop {
+                match self.turn(Patience::Endless, &mut poll_root) {
+                    Ok(true) => break,
+                    Ok(false) => {}
+                    Err(error) => panic!("the event loop cannot go on: {error}"),
+                }
+            }
             output.expect("the turn said that the root is done")
         })
     }
@@ -106,7 +113,7 @@ impl Runtime {
     /// Turns the loop as far as `mode` says, and tells whether anything keeps it alive.
     ///
     /// # Errors
-    /// What `epoll_wait` says.
+    /// What `epoll_wait` says; and when the process has forked since the loop was made.
     ///
     /// # Panics
     /// When this thread is in a loop already.
@@ -163,6 +170,72 @@ impl Runtime {
         &self.core.tasks
     }
 
+    /// All that the loop has: each task, timer, source and hook, the jobs of its pool; libuv's `uv_walk`.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_runtime::{Runtime, TaskBuilder, WorkKind};
+    ///
+    /// let runtime = Runtime::new()?;
+    /// drop(runtime.enter(|| TaskBuilder::new().name("waiter").spawn(std::future::pending::<()>())));
+    /// let work = runtime.walk();
+    /// assert!(matches!(&work[0].kind, WorkKind::Task { name: Some(name), .. } if &**name == "waiter"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn walk(&self) -> Vec<Work> {
+        self.core.work()
+    }
+
+    /// Ends the loop, if nothing keeps it alive. To end it in any case, drop it.
+    ///
+    /// # Errors
+    /// When something does: what it is and where it came from, and the loop itself, to go on with. libuv's
+    /// `uv_loop_close` says `UV_EBUSY`.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_runtime::{Runtime, TaskBuilder};
+    ///
+    /// let runtime = Runtime::new()?;
+    /// let task = runtime.enter(|| TaskBuilder::new().name("waiter").spawn(std::future::pending::<()>()));
+    /// let busy = runtime.close().unwrap_err();
+    /// assert!(busy.to_string().contains("task `waiter`, spawned at "));
+    /// task.abort();
+    /// let runtime = busy.into_runtime();
+    /// runtime.run(evloop_runtime::Mode::UntilDone)?;
+    /// runtime.close().unwrap();
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn close(self) -> Result<(), Busy> {
+        if self.is_alive() { Err(Busy { runtime: Box::new(self) }) } else { Ok(()) }
+    }
+
+    /// A descriptor that becomes readable when a turn has something to take from the kernel or from other threads: to be
+    /// waited for by another loop, which then calls [`run`](Runtime::run) with [`Mode::NoWait`]; libuv's
+    /// `uv_backend_fd`. It is a duplicate of the loop's epoll instance and lives as long as its owner lets it.
+    ///
+    /// What is in the loop already, and its timers, it does not tell: see [`backend_timeout`](Runtime::backend_timeout).
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub fn backend_fd(&self) -> io::Result<OwnedFd> {
+        fd::duplicate(self.core.reactor.borrow().fd())
+    }
+
+    /// How long another loop may wait for [`backend_fd`](Runtime::backend_fd) before it must have this one turn: zero if
+    /// there is something to do already or nothing keeps the loop alive, `None` for ever; libuv's `uv_backend_timeout`.
+    ///
+    /// From this call on, and until the next turn, wakes from other threads make the descriptor readable. So it is called
+    /// right before each wait, with nothing between.
+    ///
+    /// # Examples
+    /// See `examples/10_embedded_loop.rs`.
+    #[must_use]
+    pub fn backend_timeout(&self) -> Option<Duration> {
+        self.longest_sleep(Patience::UntilStopped)
+    }
+
     /// Ends the loop and waits for the jobs of its pool that are under way, at most for `limit`; `true` when none is left.
     /// Its tasks are dropped first, and the jobs that have not begun.
     pub fn shut_down(self, limit: Duration) -> bool {
@@ -181,13 +254,21 @@ impl Runtime {
         if core.tasks.run_batch_and_root(poll_root) {
             return Ok(true);
         }
+        if core.has_hooks() {
+            core.call_hooks(Phase::Idle);
+            core.call_hooks(Phase::Prepare);
+        }
         core.begin(Phase::Poll); // 2. the only place that blocks
+        core.check_process()?;
         let wait = self.longest_sleep(patience);
         core.reactor.borrow_mut().poll(wait, due)?;
         wake_all(due);
         core.clock.refresh(wait == Some(Duration::ZERO)); // the time of this turn, for all that follows
         core.begin(Phase::Mail); // 3. wakes and calls from other threads
         core.tasks.collect_mail();
+        if core.has_hooks() {
+            core.call_hooks(Phase::Check);
+        }
         core.begin(Phase::Timers); // 4. deadlines become wakes
         core.timers.borrow_mut().expire(core.clock.tick(), due);
         wake_all(due);
@@ -209,7 +290,7 @@ impl Runtime {
             Patience::UntilStopped => !core.stop.get() && core.is_alive(),
             Patience::Endless => true,
         };
-        if !goes_on || !core.tasks.try_sleep() {
+        if !goes_on || core.hooks.borrow().wants_turns() || !core.tasks.try_sleep() {
             return Some(Duration::ZERO);
         }
         let next = core.timers.borrow().until_next()?;
@@ -243,18 +324,37 @@ impl Core {
     #[inline]
     fn begin(&self, phase: Phase) {
         trace::set_cause(match phase {
-            Phase::Run => Cause::Outside,
+            Phase::Run | Phase::Idle | Phase::Prepare | Phase::Check => Cause::Outside,
             Phase::Poll => Cause::Io,
             Phase::Mail => Cause::Mail,
             Phase::Timers => Cause::Timer,
         });
         self.tasks.observe(|observer| observer.phase(phase));
     }
+
+    #[inline]
+    fn has_hooks(&self) -> bool {
+        !self.hooks.borrow().is_empty()
+    }
+
+    /// Calls the hooks of a phase, with nothing borrowed: they are the user's code.
+    #[cold]
+    fn call_hooks(&self, phase: Phase) {
+        self.begin(phase);
+        let mut pass = self.hooks.borrow().pass(phase);
+        loop {
+            let next = self.hooks.borrow().next(&mut pass);
+            let Some(call) = next else { return };
+            (call.borrow_mut())();
+        }
+    }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        self.core.pool.close();
+        if !self.core.made_in.is_past() {
+            self.core.pool.close(); // in a forked process its threads are gone, perhaps with its lock
+        }
         context::enter(&self.core, || self.core.tasks.shut_down());
         self.core.closed.set(true);
         context::forget(self.core.id);
@@ -269,6 +369,46 @@ impl fmt::Debug for Runtime {
             .finish_non_exhaustive()
     }
 }
+
+/// A loop that could not be closed, because something keeps it alive; see [`Runtime::close`].
+///
+/// As text, it names everything that does.
+pub struct Busy {
+    runtime: Box<Runtime>,
+}
+
+impl Busy {
+    /// What keeps the loop alive.
+    #[must_use]
+    pub fn work(&self) -> Vec<Work> {
+        self.runtime.walk().into_iter().filter(|work| work.referenced).collect()
+    }
+
+    /// The loop, to go on with.
+    #[must_use]
+    pub fn into_runtime(self) -> Runtime {
+        *self.runtime
+    }
+}
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the event loop is kept alive by ")?;
+        for (place, work) in self.work().iter().enumerate() {
+            let before = if place == 0 { "" } else { "; " };
+            write!(f, "{before}{work}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Busy").field("work", &self.work()).finish()
+    }
+}
+
+impl std::error::Error for Busy {}
 
 /// A loop to be made.
 ///

@@ -8,6 +8,7 @@
 
 use crate::arena::Key;
 use std::cell::Cell;
+use std::fmt;
 use std::task::{Context, Poll};
 
 /// How many operations a task may complete in one poll before it must let the others run.
@@ -76,15 +77,39 @@ pub enum Wait {
     Turn,
 }
 
-/// The parts of one turn, in the order in which they happen.
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wait::Unknown => f.write_str("something that did not tell"),
+            Wait::Timer(_) => f.write_str("a timer"),
+            Wait::Source(_, Side::Read) => f.write_str("something to read"),
+            Wait::Source(_, Side::Write) => f.write_str("room to write"),
+            Wait::Task(_) => f.write_str("another task"),
+            Wait::Receive => f.write_str("a message"),
+            Wait::Send => f.write_str("room in a channel"),
+            Wait::Oneshot => f.write_str("a oneshot's value"),
+            Wait::Notify => f.write_str("a notification"),
+            Wait::Pool => f.write_str("the pool"),
+            Wait::Turn => f.write_str("its next turn"),
+        }
+    }
+}
+
+/// The parts of one turn, in the order in which they happen. Those of the hooks are told only while there are hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// What was runnable when the batch began is polled, once each.
     Run,
+    /// Idle hooks are called.
+    Idle,
+    /// Prepare hooks are called.
+    Prepare,
     /// The kernel is asked for events; the only phase that blocks.
     Poll,
     /// Letters from other threads are taken in.
     Mail,
+    /// Check hooks are called.
+    Check,
     /// Deadlines that have passed become wakes.
     Timers,
 }

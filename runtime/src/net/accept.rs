@@ -7,6 +7,7 @@ use crate::trace::Side;
 use mio::event::Source;
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -27,7 +28,7 @@ pub(super) struct Accepting<S: Source> {
     told: Cell<Option<Instant>>,
 }
 
-impl<S: Source> Accepting<S> {
+impl<S: Source + AsRawFd> Accepting<S> {
     #[track_caller]
     pub(super) fn new(socket: S) -> io::Result<Accepting<S>> {
         Ok(Accepting { io: Registered::new(socket)?, pause: RefCell::new(None), told: Cell::new(None) })

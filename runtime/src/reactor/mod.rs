@@ -23,6 +23,8 @@ use crate::arena::{Arena, Key};
 use crate::trace::{Side, Wait, waits_for};
 use mio::Interest;
 use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::panic::Location;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -67,8 +69,9 @@ impl Reactor {
     ///
     /// # Errors
     /// What `epoll_ctl` says, as `EPERM` for a regular file, `EEXIST` for a descriptor that is registered already.
-    pub fn register(&mut self, io: &mut impl mio::event::Source) -> io::Result<Key> {
-        let key = self.sources.insert(Source::new());
+    #[track_caller]
+    pub fn register(&mut self, io: &mut (impl mio::event::Source + AsRawFd)) -> io::Result<Key> {
+        let key = self.sources.insert(Source::new(io.as_raw_fd(), Location::caller()));
         let both = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(io, token::of(key), both) {
             self.sources.remove(key);
@@ -141,6 +144,17 @@ impl Reactor {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sources.is_empty()
+    }
+
+    /// All sources, in the order of their places.
+    pub fn walk(&self) -> impl Iterator<Item = (Key, &Source)> {
+        self.sources.iter()
+    }
+
+    /// The number of the descriptor that becomes readable when [`poll`](Reactor::poll) has something to tell.
+    #[must_use]
+    pub fn fd(&self) -> RawFd {
+        self.poll.as_raw_fd()
     }
 
     /// Whether any task waits for an edge.

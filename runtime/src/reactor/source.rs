@@ -1,6 +1,8 @@
 //! One source: what is known of its two sides, and who waits for them.
 
 use crate::trace::Side;
+use std::os::fd::RawFd;
+use std::panic::Location;
 use std::task::Waker;
 
 /// The readiness of a registered descriptor.
@@ -9,6 +11,8 @@ pub struct Source {
     read: Readiness,
     write: Readiness,
     referenced: bool,
+    fd: RawFd,
+    made_at: &'static Location<'static>,
 }
 
 /// One side.
@@ -33,8 +37,27 @@ impl Readiness {
 }
 
 impl Source {
-    pub(super) fn new() -> Source {
-        Source { read: Readiness::NEW, write: Readiness::NEW, referenced: false }
+    pub(super) fn new(fd: RawFd, made_at: &'static Location<'static>) -> Source {
+        Source { read: Readiness::NEW, write: Readiness::NEW, referenced: false, fd, made_at }
+    }
+
+    /// The number of its descriptor.
+    #[must_use]
+    pub fn fd(&self) -> RawFd {
+        self.fd
+    }
+
+    /// Where in the program it was registered.
+    #[must_use]
+    pub fn made_at(&self) -> &'static Location<'static> {
+        self.made_at
+    }
+
+    /// The sides that a task waits for.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<Side> {
+        let sides = [(&self.read, Side::Read), (&self.write, Side::Write)];
+        sides.into_iter().filter(|(side, _)| side.waiter.is_some()).map(|(_, side)| side).collect()
     }
 
     fn side(&mut self, side: Side) -> &mut Readiness {
@@ -85,7 +108,9 @@ impl Source {
         self.read.waiter.is_some() || self.write.waiter.is_some()
     }
 
-    pub(super) fn is_referenced(&self) -> bool {
+    /// Whether it keeps the loop alive.
+    #[must_use]
+    pub fn is_referenced(&self) -> bool {
         self.referenced
     }
 

@@ -2,8 +2,12 @@
 //!
 //! | file | what it gives |
 //! |---|---|
+//! | `describe.rs` | what is behind a descriptor, in words |
 //! | `fd.rs` | a descriptor by its number; a bound on unsent bytes |
+//! | `fork.rs` | whether this process was forked off since |
 //! | `source.rs` | any descriptor as a source of the reactor |
 
+pub(crate) mod describe;
 pub(crate) mod fd;
+pub(crate) mod fork;
 pub(crate) mod source;

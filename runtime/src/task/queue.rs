@@ -215,11 +215,14 @@ impl Tasks {
     /// All tasks that have not ended, by key, with what is known of them.
     #[must_use]
     pub fn infos(&self) -> Vec<(Key, TaskInfo)> {
+        self.walk().into_iter().map(|(key, info, _)| (key, info)).collect()
+    }
+
+    /// All tasks that have not ended, with what is known of them, and whether they count.
+    pub(crate) fn walk(&self) -> Vec<(Key, TaskInfo, bool)> {
         let live = self.live.borrow();
-        live.iter()
-            .filter(|(_, entry)| entry.course != Course::Ended)
-            .map(|(key, entry)| (key, entry.info.clone()))
-            .collect()
+        let running = live.iter().filter(|(_, entry)| entry.course != Course::Ended);
+        running.map(|(key, entry)| (key, entry.info.clone(), entry.referenced)).collect()
     }
 
     /// Adds a task, last in the queue. After the loop has shut its tasks down, the future is dropped at once, and the

@@ -4,6 +4,7 @@ use crate::arena::Key;
 use crate::context;
 use crate::trace::{Wait, waits_for};
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -82,8 +83,10 @@ impl Sleep {
 
     /// Lets it count, or not, when the loop asks whether anything keeps it alive. A new one does not: the task that waits
     /// for it does.
+    #[track_caller]
     pub fn set_referenced(&mut self, referenced: bool) {
-        context::with_id(self.loop_id, |core| core.timers.borrow_mut().set_referenced(self.key, referenced));
+        let place = Location::caller();
+        context::with_id(self.loop_id, |core| core.timers.borrow_mut().set_referenced(self.key, referenced, place));
     }
 
     /// Sets it anew, to `duration` from now, fired or not. Who waits for it need not poll it again.

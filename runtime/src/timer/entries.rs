@@ -142,6 +142,13 @@ impl Entries {
         (entry.stamp() == key.stamp()).then_some(entry)
     }
 
+    /// Those that have not fired, in the order of their places. (A vacant place looks as if it had.)
+    pub(super) fn armed(&self) -> impl Iterator<Item = (Key, Tick)> {
+        let all = self.pages.iter().flat_map(|page| page.iter()).zip(0..);
+        all.filter(|(entry, _)| !entry.is_fired())
+            .map(|(entry, index)| (Key::new(index, entry.stamp()), entry.deadline()))
+    }
+
     /// Vacates a place whose waker has been taken and which is in no list.
     pub(super) fn remove(&mut self, index: u32) {
         let vacant = self.vacant;

@@ -27,6 +27,8 @@ mod wheel;
 use crate::arena::Key;
 use crate::clock::Tick;
 use entries::{DEADLINE_MAX, Entries};
+use std::collections::BTreeMap;
+use std::panic::Location;
 use std::task::{Poll, Waker};
 use wheel::Wheel;
 
@@ -56,6 +58,8 @@ pub struct Timers {
     entries: Entries,
     wheel: Wheel,
     refs: usize,
+    /// Where those that count were told to: few do, so this costs the others nothing.
+    places: BTreeMap<u32, &'static Location<'static>>,
 }
 
 impl Timers {
@@ -97,6 +101,9 @@ impl Timers {
         if armed {
             self.wheel.unlink(&mut self.entries, key.index());
             self.refs -= usize::from(referenced);
+        }
+        if referenced {
+            self.places.remove(&key.index());
         }
         self.entries.remove(key.index());
         waker
@@ -141,10 +148,16 @@ impl Timers {
         self.entries.get(key).map(entries::Entry::is_fired)
     }
 
-    /// Lets a timer count, or not, when the loop asks whether anything keeps it alive. A new timer does not count.
-    pub fn set_referenced(&mut self, key: Key, referenced: bool) {
+    /// Lets a timer count, or not, when the loop asks whether anything keeps it alive, and notes where in the program that was
+    /// said. A new timer does not count.
+    pub fn set_referenced(&mut self, key: Key, referenced: bool, place: &'static Location<'static>) {
         let Some(entry) = self.entries.get_mut(key) else { return };
         if entry.is_referenced() != referenced {
+            if referenced {
+                self.places.insert(key.index(), place);
+            } else {
+                self.places.remove(&key.index());
+            }
             entry.set_referenced(referenced);
             if !entry.is_fired() {
                 self.refs = if referenced { self.refs + 1 } else { self.refs - 1 };
@@ -156,6 +169,11 @@ impl Timers {
     #[must_use]
     pub fn referenced(&self) -> usize {
         self.refs
+    }
+
+    /// Those that are armed, with their deadlines; for those that count, where they were told to.
+    pub fn walk(&self) -> impl Iterator<Item = (Key, Tick, Option<&'static Location<'static>>)> {
+        self.entries.armed().map(|(key, deadline)| (key, deadline, self.places.get(&key.index()).copied()))
     }
 
     /// A tick before which nothing is due: the next deadline, or the moment when the wheel must look closer to tell.

@@ -1,6 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::panic::Location;
 use std::sync::{Arc, Mutex};
 use std::task::Wake;
 
@@ -119,15 +120,15 @@ fn deadlines_beyond_the_wheel_are_brought_forward_to_its_end() {
 fn referenced_timers_count_while_they_are_armed() {
     let mut timers = Timers::new();
     let (a, b) = (timers.insert(1), timers.insert(2));
-    timers.set_referenced(a, true);
-    timers.set_referenced(a, true);
-    timers.set_referenced(b, true);
+    timers.set_referenced(a, true, Location::caller());
+    timers.set_referenced(a, true, Location::caller());
+    timers.set_referenced(b, true, Location::caller());
     assert_eq!(timers.referenced(), 2);
     timers.expire(1, &mut Vec::new());
     assert_eq!(timers.referenced(), 1);
     timers.reset(a, 5);
     assert_eq!(timers.referenced(), 2);
-    timers.set_referenced(a, false);
+    timers.set_referenced(a, false, Location::caller());
     timers.cancel(b);
     assert_eq!(timers.referenced(), 0);
 }

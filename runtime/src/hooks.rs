@@ -1,0 +1,153 @@
+//! Hooks: calls that the turn makes at fixed places, in the order in which they were added.
+//!
+//! The engine keeps them and says whose turn it is; the loop makes the calls, for they are code of the user's. A hook that
+//! is added while those of its phase are called waits for the next turn, one that is removed is not called any more:
+//! libuv's rules for `uv_idle_t`, `uv_prepare_t` and `uv_check_t`. Other than there, they are called first added first.
+
+use crate::trace::Phase;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Bound::{Excluded, Included};
+use std::panic::Location;
+use std::rc::Rc;
+
+/// What is called; shared, since it may remove itself while it runs.
+pub(crate) type Call = Rc<RefCell<dyn FnMut()>>;
+
+/// All hooks of one loop.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    /// By number, and the number is that of its coming.
+    added: BTreeMap<u64, Hook>,
+    last: u64,
+    idle: usize,
+    referenced: usize,
+}
+
+struct Hook {
+    phase: Phase,
+    call: Call,
+    referenced: bool,
+    made_at: &'static Location<'static>,
+}
+
+/// A pass over the hooks of a phase, which may change meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pass {
+    phase: Phase,
+    called: u64,
+    last: u64,
+}
+
+impl Hooks {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.added.is_empty()
+    }
+
+    /// Whether the loop must not block, because an idle hook wants the next turn.
+    pub(crate) fn wants_turns(&self) -> bool {
+        self.idle > 0
+    }
+
+    /// How many of them keep the loop alive.
+    pub(crate) fn referenced(&self) -> usize {
+        self.referenced
+    }
+
+    /// Adds a hook, which counts, and names it.
+    pub(crate) fn add(&mut self, phase: Phase, call: Call, made_at: &'static Location<'static>) -> u64 {
+        self.last += 1;
+        self.added.insert(self.last, Hook { phase, call, referenced: true, made_at });
+        self.idle += usize::from(phase == Phase::Idle);
+        self.referenced += 1;
+        self.last
+    }
+
+    /// Removes a hook; what it called comes back, for the caller to drop.
+    pub(crate) fn remove(&mut self, number: u64) -> Option<Call> {
+        let hook = self.added.remove(&number)?;
+        self.idle -= usize::from(hook.phase == Phase::Idle);
+        self.referenced -= usize::from(hook.referenced);
+        Some(hook.call)
+    }
+
+    pub(crate) fn set_referenced(&mut self, number: u64, referenced: bool) {
+        if let Some(hook) = self.added.get_mut(&number)
+            && std::mem::replace(&mut hook.referenced, referenced) != referenced
+        {
+            self.referenced = if referenced { self.referenced + 1 } else { self.referenced - 1 };
+        }
+    }
+
+    /// A pass over the hooks that a phase has now.
+    pub(crate) fn pass(&self, phase: Phase) -> Pass {
+        Pass { phase, called: 0, last: self.last }
+    }
+
+    /// The next call of a pass.
+    pub(crate) fn next(&self, pass: &mut Pass) -> Option<Call> {
+        let left = (Excluded(pass.called), Included(pass.last));
+        let (number, hook) = self.added.range(left).find(|(_, hook)| hook.phase == pass.phase)?;
+        pass.called = *number;
+        Some(Rc::clone(&hook.call))
+    }
+
+    /// Each of them: its phase, whether it counts, and where it was added.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Phase, bool, &'static Location<'static>)> {
+        self.added.values().map(|hook| (hook.phase, hook.referenced, hook.made_at))
+    }
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks")
+            .field("added", &self.added.len())
+            .field("referenced", &self.referenced)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call() -> Call {
+        Rc::new(RefCell::new(|| ()))
+    }
+
+    fn add(hooks: &mut Hooks, phase: Phase) -> u64 {
+        hooks.add(phase, call(), Location::caller())
+    }
+
+    #[test]
+    fn pass_takes_those_of_its_phase_that_were_there_when_it_began_and_still_are() {
+        let mut hooks = Hooks::default();
+        let first = add(&mut hooks, Phase::Check);
+        add(&mut hooks, Phase::Prepare);
+        let second = add(&mut hooks, Phase::Check);
+        let third = add(&mut hooks, Phase::Check);
+        let mut pass = hooks.pass(Phase::Check);
+        let mut called = Vec::new();
+        while hooks.next(&mut pass).is_some() {
+            called.push(pass.called);
+            hooks.remove(second);
+            add(&mut hooks, Phase::Check);
+        }
+        assert_eq!(called, [first, third]);
+    }
+
+    #[test]
+    fn counts_follow_what_is_added_and_removed() {
+        let mut hooks = Hooks::default();
+        let (idle, check) = (add(&mut hooks, Phase::Idle), add(&mut hooks, Phase::Check));
+        assert_eq!((hooks.wants_turns(), hooks.referenced()), (true, 2));
+        hooks.set_referenced(check, false);
+        hooks.set_referenced(check, false);
+        hooks.remove(idle);
+        hooks.remove(idle);
+        assert_eq!((hooks.wants_turns(), hooks.referenced(), hooks.is_empty()), (false, 0, false));
+        hooks.remove(check);
+        assert_eq!((hooks.referenced(), hooks.is_empty()), (0, true));
+    }
+}

@@ -1,0 +1,133 @@
+//! To take part in the turn: calls that the loop makes at fixed places, whatever its tasks do.
+//!
+//! ```text
+//!   run ─► idle ─► prepare ─► poll ─► mail ─► check ─► timers ─┐
+//!    ▲                                                         │
+//!    └─────────────────────────────────────────────────────────┘
+//! ```
+//! *Prepare* is right before the loop may block, *check* right after it and after the mail from other threads. *Idle* is
+//! before both, and while there is such a hook the loop does not block: it asks the kernel and goes on. It is libuv's
+//! order (`uv_idle_t`, `uv_prepare_t`, `uv_check_t`; docs "The I/O loop"), with one phase before it, in which the tasks
+//! run.
+//!
+//! This is for what is not a task: another library's loop inside of this one (poll it in *prepare*, take its results in
+//! *check*), measurements, work in the background. Tasks that want the next turn call
+//! [`yield_now`](crate::future::yield_now).
+
+use crate::context;
+use crate::hooks::Call;
+use crate::trace::Phase;
+use std::cell::RefCell;
+use std::panic::Location;
+use std::rc::Rc;
+
+/// Calls `call` in every turn before *prepare*, and keeps the loop from blocking.
+///
+/// # Panics
+/// When this thread is in no loop.
+///
+/// # Examples
+/// Work in small pieces, whenever nothing else is to be done:
+/// ```
+/// use evloop_runtime::{Mode, Runtime, turn};
+/// use std::{cell::Cell, rc::Rc};
+///
+/// let runtime = Runtime::new()?;
+/// let pieces = Rc::new(Cell::new(0));
+/// let done = Rc::clone(&pieces);
+/// let worker = runtime.enter(|| turn::idle(move || done.set(done.get() + 1)));
+/// while pieces.get() < 3 {
+///     runtime.run(Mode::Once)?; // does not block
+/// }
+/// drop(worker);
+/// assert!(!runtime.run(Mode::UntilDone)?, "nothing is left that keeps the loop alive");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[track_caller]
+pub fn idle(call: impl FnMut() + 'static) -> Hook {
+    add(Phase::Idle, Rc::new(RefCell::new(call)))
+}
+
+/// Calls `call` in every turn right before the loop may block.
+///
+/// # Panics
+/// When this thread is in no loop.
+///
+/// # Examples
+/// How long a turn's wait took, and how many there were:
+/// ```
+/// use evloop_runtime::{time, turn};
+/// use std::{cell::Cell, rc::Rc, time::Duration};
+///
+/// evloop_runtime::block_on(async {
+///     let waits = Rc::new(Cell::new(0));
+///     let counted = Rc::clone(&waits);
+///     let _hook = turn::prepare(move || counted.set(counted.get() + 1));
+///     time::sleep(Duration::from_millis(2)).await;
+///     assert!(waits.get() > 0);
+/// });
+/// ```
+#[track_caller]
+pub fn prepare(call: impl FnMut() + 'static) -> Hook {
+    add(Phase::Prepare, Rc::new(RefCell::new(call)))
+}
+
+/// Calls `call` in every turn after what the kernel and other threads had to say was taken in, and before deadlines are
+/// looked at.
+///
+/// # Panics
+/// When this thread is in no loop.
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::{future::yield_now, turn};
+/// use std::{cell::Cell, rc::Rc};
+///
+/// evloop_runtime::block_on(async {
+///     let seen = Rc::new(Cell::new(false));
+///     let hook = turn::check({
+///         let seen = Rc::clone(&seen);
+///         move || seen.set(true)
+///     });
+///     yield_now().await; // a turn passes
+///     assert!(seen.get());
+///     drop(hook); // and no call any more
+/// });
+/// ```
+#[track_caller]
+pub fn check(call: impl FnMut() + 'static) -> Hook {
+    add(Phase::Check, Rc::new(RefCell::new(call)))
+}
+
+#[track_caller]
+fn add(phase: Phase, call: Call) -> Hook {
+    let made_at = Location::caller();
+    context::with(|core| Hook { loop_id: core.id, number: core.hooks.borrow_mut().add(phase, call, made_at) })
+}
+
+/// A call that the loop makes in every turn, until this is dropped.
+///
+/// It may spawn, set timers, add and remove hooks, itself among them; it must not block, and cannot turn the loop. One that
+/// is added by a hook of the same phase is called from the next turn on. Its panic is that of who turns the loop.
+///
+/// It keeps the loop alive, unless told otherwise.
+#[derive(Debug)]
+#[must_use = "dropping it removes the hook"]
+pub struct Hook {
+    loop_id: u32,
+    number: u64,
+}
+
+impl Hook {
+    /// Lets it count, or not, when the loop asks whether anything keeps it alive. A new hook counts.
+    pub fn set_referenced(&self, referenced: bool) {
+        context::with_id(self.loop_id, |core| core.hooks.borrow_mut().set_referenced(self.number, referenced));
+    }
+}
+
+impl Drop for Hook {
+    fn drop(&mut self) {
+        let call = context::with_id(self.loop_id, |core| core.hooks.borrow_mut().remove(self.number));
+        drop(call); // what it holds may be anybody's, and may come back to the hooks
+    }
+}

@@ -3,9 +3,8 @@
 use super::accept::{Accept, Accepting, Accepts};
 use super::stream::TcpStream;
 use super::{ToSocketAddrs, UnixListener, failed};
-use crate::sys::fd;
 use crate::trace::Side;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -177,23 +176,8 @@ impl TcpListener {
         self.accepting.io.get().local_addr()
     }
 
-    /// Sends small writes of the connections to come at once (`TCP_NODELAY`), or lets them wait for the peer's
-    /// acknowledgement of earlier ones. Linux hands the option on to each connection: one call for all of them.
-    ///
-    /// # Errors
-    /// What `setsockopt` says.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        SockRef::from(self.accepting.io.get()).set_tcp_nodelay(nodelay)
-    }
-
-    /// How many bytes the kernel takes from a connection to come beyond those that it can send now
-    /// (`TCP_NOTSENT_LOWAT`); Linux hands the option on to each connection. Without it, the kernel takes up to 4 MiB for
-    /// every client, read or not (`net.ipv4.tcp_wmem`), and has about 2 GiB for all of them together.
-    ///
-    /// # Errors
-    /// What `setsockopt` says.
-    pub fn set_unsent_max(&self, bytes: u32) -> io::Result<()> {
-        fd::set_unsent_max(self.accepting.io.get(), bytes)
+    pub(super) fn io(&self) -> &mio::net::TcpListener {
+        self.accepting.io.get()
     }
 
     /// Lets it count, or not, when the loop asks whether anything keeps it alive. A new one does not: the task that uses it

@@ -7,19 +7,25 @@
 //! listens when the program starts is taken over by its number, [`Inherited`].
 
 mod accept;
+mod connect;
 mod inherited;
 mod listener;
+mod options;
 mod resolve;
 mod split;
 mod stream;
+mod transfer;
 mod unix;
 
 pub use accept::Accept;
+pub use connect::ConnectOptions;
 pub use inherited::Inherited;
 pub use listener::{ListenOptions, TcpListener};
+pub use options::KeepAlive;
 pub use resolve::{ToSocketAddrs, lookup_host};
 pub use split::{OwnedReadHalf, OwnedWriteHalf};
 pub use stream::{Peek, TcpStream};
+pub use transfer::{Forward, SendFile, forward};
 pub use unix::{UnixListener, UnixStream};
 
 use std::{error, fmt, io};

@@ -2,14 +2,99 @@
 
 use super::TcpStream;
 use crate::io::{AsyncRead, AsyncWrite};
+use crate::trace::Side;
 use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// Writing for a reference to a stream, whose socket is in the field `io`; and for the stream itself, reading and writing as
-/// its reference does.
+/// What all streams have whose socket is in the field `io`: waiting and trying apart, files sent; writing for a reference,
+/// and for the stream itself, reading and writing as its reference does.
 macro_rules! stream_of_io {
     ($stream:ty) => {
+        impl $stream {
+            /// Waits until an operation on that side is worth trying: there is something to read, room to write, an error or
+            /// the end. A try that finds otherwise has the next wait be for news.
+            pub fn ready(&self, side: crate::trace::Side) -> crate::registered::Ready<'_> {
+                self.io.ready(side)
+            }
+
+            /// Reads what is there, without waiting.
+            ///
+            /// # Errors
+            /// `WouldBlock` when there is nothing, and what `read` says.
+            pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+                self.io.try_io(Side::Read, |mut io| io::Read::read(&mut io, buf))
+            }
+
+            /// Writes what there is room for, without waiting.
+            ///
+            /// # Errors
+            /// `WouldBlock` when there is none, and what `write` says.
+            pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+                self.io.try_io(Side::Write, |mut io| io::Write::write(&mut io, buf))
+            }
+
+            /// Sends bytes of a file, from the one place in it to the other or to its end, and gives how many they were. They
+            /// do not pass through this program's memory, and the file's own place is not moved.
+            ///
+            /// # Errors
+            /// What `sendfile` says.
+            ///
+            /// # Cancel safety
+            /// [`sent`](crate::net::SendFile::sent) tells how many bytes have been sent, until it is dropped.
+            ///
+            /// # Examples
+            /// ```
+            /// use evloop_runtime::io::AsyncRead;
+            /// use evloop_runtime::net::UnixStream;
+            /// use std::io::Write;
+            ///
+            /// let mut file = tempfile::tempfile()?;
+            /// file.write_all(b"0123456789")?;
+            /// evloop_runtime::block_on(async {
+            ///     let (near, mut far) = UnixStream::pair()?;
+            ///     assert_eq!(near.send_file(&file, 2..5).await?, 3);
+            ///     let mut bytes = [0; 3];
+            ///     far.read_exact(&mut bytes).await?;
+            ///     assert_eq!(&bytes, b"234");
+            ///     Ok::<(), std::io::Error>(())
+            /// })
+            /// # .unwrap();
+            /// # Ok::<(), std::io::Error>(())
+            /// ```
+            pub fn send_file<'a, F: std::os::fd::AsFd>(
+                &'a self,
+                file: &'a F,
+                range: std::ops::Range<u64>,
+            ) -> crate::net::SendFile<'a, $stream, F> {
+                crate::net::SendFile::new(self, file, range)
+            }
+        }
+
+        impl std::os::fd::AsFd for $stream {
+            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+                self.io.get().as_fd()
+            }
+        }
+
+        impl std::os::fd::AsRawFd for $stream {
+            fn as_raw_fd(&self) -> std::os::fd::RawFd {
+                self.io.get().as_raw_fd()
+            }
+        }
+
+        impl crate::net::split::Piped for $stream {
+            fn poll_with(
+                &self,
+                side: Side,
+                cx: &mut Context<'_>,
+                operate: &mut dyn FnMut(std::os::fd::BorrowedFd<'_>) -> io::Result<usize>,
+            ) -> Poll<io::Result<usize>> {
+                self.io.poll_io(side, cx, |io| operate(std::os::fd::AsFd::as_fd(io)))
+            }
+        }
+
         impl crate::io::AsyncWrite for &$stream {
             fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
                 self.io.poll_write(cx, &[io::IoSlice::new(buf)])
@@ -69,6 +154,18 @@ macro_rules! stream_of_io {
 }
 
 pub(super) use stream_of_io;
+
+/// A stream whose bytes the kernel can move by its descriptor.
+pub trait Piped {
+    /// Does `operate`, and waits for that side while it says `WouldBlock`.
+    #[doc(hidden)]
+    fn poll_with(
+        &self,
+        side: Side,
+        cx: &mut Context<'_>,
+        operate: &mut dyn FnMut(BorrowedFd<'_>) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>>;
+}
 
 /// A stream, one side of which can be ended.
 pub trait Ends {

@@ -1,18 +1,15 @@
 //! A TCP connection.
 
 use super::split::{Ends, OwnedReadHalf, OwnedWriteHalf, halves, stream_of_io};
-use super::{ToSocketAddrs, failed, lookup_host};
+use super::{ConnectOptions, ToSocketAddrs};
 use crate::io::AsyncRead;
 use crate::registered::Registered;
 use crate::trace::Side;
 use socket2::SockRef;
-use std::fmt::Write as _;
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 /// A TCP connection.
 ///
@@ -27,7 +24,8 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    /// Connects to an address, or to the first address of a name that answers.
+    /// Connects to an address, or to the first address of a name that answers, as [`ConnectOptions`] has it when nothing is
+    /// said.
     ///
     /// # Errors
     /// When the name cannot be resolved; when no address answers, what each of them said.
@@ -38,29 +36,12 @@ impl TcpStream {
     /// # Cancel safety
     /// A connection under way is closed.
     pub async fn connect(target: impl ToSocketAddrs) -> io::Result<TcpStream> {
-        if let Some(address) = target.literal() {
-            return TcpStream::connect_addr(address).await.map_err(failed("connect to", address));
-        }
-        let text = target.text();
-        let mut kind = io::ErrorKind::NotFound;
-        let mut tried = String::new();
-        for address in lookup_host(target).await? {
-            match TcpStream::connect_addr(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => {
-                    kind = error.kind();
-                    let between = if tried.is_empty() { "" } else { "; " };
-                    write!(tried, "{between}{address}: {error}").expect("text can be appended to text");
-                }
-            }
-        }
-        Err(failed("connect to", text)(io::Error::new(kind, tried)))
+        ConnectOptions::new().connect(target).await
     }
 
-    async fn connect_addr(address: SocketAddr) -> io::Result<TcpStream> {
-        let stream = TcpStream::register(mio::net::TcpStream::connect(address)?)?;
-        poll_fn(|cx| stream.io.poll_io(Side::Write, cx, is_connected)).await?;
-        Ok(stream)
+    /// Waits until a connection that was begun is made.
+    pub(super) fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_io(Side::Write, cx, is_connected)
     }
 
     /// Takes a connection over from std.
@@ -116,30 +97,12 @@ impl TcpStream {
         self.io.get().peer_addr()
     }
 
-    /// Whether small writes are sent at once (`TCP_NODELAY`).
-    ///
-    /// # Errors
-    /// What `getsockopt` says.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        self.io.get().nodelay()
+    pub(super) fn io(&self) -> &mio::net::TcpStream {
+        self.io.get()
     }
 
-    /// Sends small writes at once, or lets them wait for the peer's acknowledgement of earlier ones.
-    ///
-    /// # Errors
-    /// What `setsockopt` says.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.io.get().set_nodelay(nodelay)
-    }
-
-    /// How long closing goes on in the background for what has not been sent (`SO_LINGER`, in whole seconds). `None`, as it
-    /// is at first: until it is sent, or the system gives up. With no time at all, closing breaks the connection: what has
-    /// not been sent is thrown away, and the peer sees a reset.
-    ///
-    /// # Errors
-    /// What `setsockopt` says.
-    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        SockRef::from(self.io.get()).set_linger(linger)
+    pub(super) fn socket(&self) -> SockRef<'_> {
+        SockRef::from(self.io())
     }
 
     /// Lets it count, or not, when the loop asks whether anything keeps it alive. A new one does not: the task that uses it

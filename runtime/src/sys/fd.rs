@@ -1,4 +1,4 @@
-//! What no crate does with a descriptor: to take one by its number, and to set one option.
+//! What no crate does with a descriptor: to take one by its number, and to set options that have no name elsewhere.
 //!
 //! A process may be started with descriptors that nobody in it owns: who started it opened them, and says in words which
 //! number is what. Whoever takes such a one has no value to take it from, only an integer, and std rightly calls making an
@@ -7,7 +7,7 @@
 
 #![allow(
     unsafe_code,
-    reason = "no crate duplicates a descriptor of which there is only the number, or sets this option"
+    reason = "no crate duplicates a descriptor of which there is only the number, or sets these options"
 )]
 
 use std::io;
@@ -36,22 +36,33 @@ pub(crate) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(duplicate) })
 }
 
-/// Bounds what the kernel takes of a TCP socket's bytes before it has sent those that it has (`TCP_NOTSENT_LOWAT`, tcp(7)).
-/// What a listening socket has, those that it accepts have too.
+/// An option of TCP sockets for which neither std nor socket2 has a name; tcp(7) has them.
+#[derive(Debug, Clone, Copy)]
+#[repr(i32)]
+pub(crate) enum TcpOption {
+    /// Connections are accepted with their first bytes, or after so many seconds.
+    DeferAccept = libc::TCP_DEFER_ACCEPT,
+    /// So many connections may bring bytes with their first packet.
+    FastOpen = libc::TCP_FASTOPEN,
+    /// The first bytes go with the first packet, where the peer allows it: 1 for yes.
+    FastOpenConnect = libc::TCP_FASTOPEN_CONNECT,
+}
+
+/// Sets an option of a TCP socket.
 ///
 /// # Errors
 /// What `setsockopt` says.
-pub(crate) fn set_unsent_max(socket: impl AsFd, bytes: u32) -> io::Result<()> {
+pub(crate) fn set_tcp_option(socket: impl AsFd, option: TcpOption, value: u32) -> io::Result<()> {
     let socket = socket.as_fd();
     let length = libc::socklen_t::try_from(size_of::<u32>()).expect("a word is short");
-    // SAFETY: the option's value is read from `bytes`, which lives until the call is over and is as long as `length` says;
-    // nothing is written. The descriptor is open, since it is borrowed.
+    // SAFETY: the option's value is read from `value`, which lives until the call is over and is as long as `length` says,
+    // and each of the options takes a word; nothing is written. The descriptor is open, since it is borrowed.
     let status = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
             libc::IPPROTO_TCP,
-            libc::TCP_NOTSENT_LOWAT,
-            std::ptr::from_ref(&bytes).cast(),
+            option as i32,
+            std::ptr::from_ref(&value).cast(),
             length,
         )
     };
@@ -60,7 +71,7 @@ pub(crate) fn set_unsent_max(socket: impl AsFd, bytes: u32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{NUMBER_MIN, duplicate, set_unsent_max};
+    use super::{NUMBER_MIN, TcpOption, duplicate, set_tcp_option};
     use std::io::{Read, Write, pipe};
     use std::os::fd::AsRawFd;
 
@@ -94,6 +105,6 @@ mod tests {
     #[test]
     fn option_of_tcp_is_refused_where_there_is_none() {
         let (pair, _other) = std::os::unix::net::UnixStream::pair().unwrap();
-        assert!(set_unsent_max(&pair, 1).is_err());
+        assert!(set_tcp_option(&pair, TcpOption::DeferAccept, 1).is_err());
     }
 }

@@ -3,7 +3,7 @@
 //! | file | what it gives |
 //! |---|---|
 //! | `describe.rs` | what is behind a descriptor, in words |
-//! | `fd.rs` | a descriptor by its number; a bound on unsent bytes |
+//! | `fd.rs` | a descriptor by its number; options of TCP |
 //! | `fork.rs` | whether this process was forked off since |
 //! | `source.rs` | any descriptor as a source of the reactor |
 

@@ -76,6 +76,9 @@ pub use evloop_runtime::{spawn, spawn_blocking};
 // What tasks await.
 pub use evloop_runtime::{fd, future, io, net, signal, sync, time};
 
+#[cfg(any(feature = "futures-io", feature = "hyper", feature = "tokio-io"))]
+pub use evloop_runtime::compat;
+
 // The server on top, and the parts beneath.
 pub use evloop_http as http;
 pub use evloop_runtime::engine;

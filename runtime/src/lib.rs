@@ -59,6 +59,8 @@ mod handle;
 pub mod time;
 
 // L4, the doors
+#[cfg(any(feature = "futures-io", feature = "hyper", feature = "tokio-io"))]
+pub mod compat;
 pub mod fd;
 pub mod net;
 pub mod signal;

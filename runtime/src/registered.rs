@@ -69,7 +69,7 @@ impl<S: mio::event::Source> Registered<S> {
         loop {
             ready!(self.poll_ready(side, cx))?;
             match operate(self.get()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.spend(side),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.refuse(side),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 done => return Poll::Ready(done),
             }
@@ -87,7 +87,7 @@ impl<S: mio::event::Source> Registered<S> {
         }
         let done = operate(self.get());
         if done.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
-            self.spend(side);
+            self.refuse(side);
         }
         done
     }
@@ -147,6 +147,12 @@ impl<S: mio::event::Source> Registered<S> {
     /// A future that waited for that side is dropped.
     pub(crate) fn give_up(&self, side: Side) {
         give_up(&self.core, self.key, side);
+    }
+
+    /// An operation would have had to wait.
+    #[inline]
+    fn refuse(&self, side: Side) {
+        self.core.reactor.borrow_mut().refuse(self.key, side);
     }
 
     /// An operation has found that side not ready.

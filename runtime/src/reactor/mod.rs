@@ -119,6 +119,13 @@ impl Reactor {
         }
     }
 
+    /// An operation said `WouldBlock`: as [`spend`](Reactor::spend), and a hang-up that was seen before is over.
+    pub fn refuse(&mut self, key: Key, side: Side) {
+        if let Some(source) = self.sources.get_mut(key) {
+            source.refuse(side);
+        }
+    }
+
     /// Lets a source count, or not, when the loop asks whether anything keeps it alive. A new source does not count.
     pub fn set_referenced(&mut self, key: Key, referenced: bool) {
         if let Some(source) = self.sources.get_mut(key)

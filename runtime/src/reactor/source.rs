@@ -20,8 +20,8 @@ pub struct Source {
 struct Readiness {
     /// An operation is worth trying.
     ready: bool,
-    /// The peer has hung up or the descriptor has failed, so no operation will block again. What was seen stays seen:
-    /// epoll tells it once, and the end of a stream comes after its last bytes.
+    /// The peer has hung up or the descriptor has failed, so no operation will block, until one does. What was seen stays
+    /// seen: epoll tells it once, and the end of a stream comes after its last bytes.
     finished: bool,
     waiter: Option<Waker>,
 }
@@ -90,6 +90,14 @@ impl Source {
     pub(super) fn spend(&mut self, side: Side) {
         let side = self.side(side);
         side.ready = side.finished;
+    }
+
+    /// As [`spend`](Source::spend), by an operation that would have had to wait: a hang-up that was seen is over, or an error
+    /// was none that lasts. A named pipe can have another writer, and a socket is told what became of a packet.
+    #[inline]
+    pub(super) fn refuse(&mut self, side: Side) {
+        let side = self.side(side);
+        (side.ready, side.finished) = (false, false);
     }
 
     /// Notes what an event tells. Hang-up and error are news for both sides.

@@ -60,6 +60,18 @@ fn hang_up_wakes_both_sides_and_stays_seen() {
 
 #[test]
 #[cfg_attr(miri, ignore = "Miri's socket pairs know no send and recv")]
+fn hang_up_is_over_when_an_operation_would_block() {
+    let mut reactor = Reactor::new().unwrap();
+    let (key, _ours, theirs) = pair(&mut reactor);
+    drop(theirs);
+    poll(&mut reactor);
+    reactor.refuse(key, Side::Read);
+    assert!(wait(&mut reactor, key, Side::Read).is_pending());
+    assert!(wait(&mut reactor, key, Side::Write).is_ready());
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "Miri's socket pairs know no send and recv")]
 fn event_for_a_source_that_is_gone_wakes_nobody() {
     let mut reactor = Reactor::new().unwrap();
     let (key, mut ours, mut theirs) = pair(&mut reactor);

@@ -58,6 +58,8 @@ mod handle;
 
 pub mod time;
 
+pub mod pipe;
+
 // L4, the doors
 #[cfg(any(feature = "futures-io", feature = "hyper", feature = "tokio-io"))]
 pub mod compat;

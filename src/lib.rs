@@ -59,7 +59,7 @@
 //!   return.
 //! - **To reach a loop from another thread:** [`Handle`], and the [`RemoteHandle`] of what was spawned through it.
 //! - **To wait:** for time, [`time`]; for the network, [`net`], read and written with [`io`]; for any other descriptor, [`fd`]; for a signal, [`signal`];
-//!   for what is written through a [`pipe`];
+//!   for a child process, [`process`], and what is written through a [`pipe`];
 //!   for each other, [`sync`]; for several things at once, [`future`].
 //! - **To serve HTTP/1.1:** [`http`] has the server, the router, the application interface modelled on ASGI, and the
 //!   limits.
@@ -75,7 +75,7 @@ pub use evloop_runtime::{Handle, RemoteHandle};
 pub use evloop_runtime::{spawn, spawn_blocking};
 
 // What tasks await.
-pub use evloop_runtime::{fd, future, io, net, pipe, signal, sync, time};
+pub use evloop_runtime::{fd, future, io, net, pipe, process, signal, sync, time};
 
 #[cfg(any(feature = "futures-io", feature = "hyper", feature = "tokio-io"))]
 pub use evloop_runtime::compat;

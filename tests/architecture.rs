@@ -68,10 +68,11 @@ const RUNTIME: &[Room] = &[
     room("L3", "spawn.rs",      "new tasks for this thread's loop, new jobs for its pool"),
     room("L3", "handle.rs",     "the door for other threads: spawn by a closure, stop"),
     room("L3", "time/",         "sleep, timeout, interval: the wheel under the current loop"),
-    room("L3", "pipe.rs",       "pipes to be awaited"),
+    room("L3", "pipe.rs",       "pipes to be awaited; below the doors because processes are talked to by them"),
     room("L4", "compat/",       "streams, timers and tasks in the traits of other people's crates"),
     room("L4", "fd.rs",         "any descriptor to be awaited"),
     room("L4", "net/",          "sockets to be awaited"),
+    room("L4", "process/",      "children: started, talked with, waited for by their descriptors"),
     room("L4", "signal.rs",     "signals to be awaited"),
     room("L4", "turn.rs",       "hooks: to take part in the turn"),
 ];

@@ -5,6 +5,7 @@
 
 use evloop::io::{AsyncRead, AsyncWrite};
 use evloop::net::UnixStream;
+use evloop::process::{Child, Command, Stdio};
 use evloop::{Mode, Runtime};
 use fork::Fork;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,10 +22,12 @@ fn loop_after_a_fork_is_an_error_and_the_parents_goes_on() {
     // of the pool, a timer.
     let (mut near, mut far) = runtime.enter(UnixStream::pair).unwrap();
     runtime.block_on(async { evloop::spawn_blocking(|| ()).await.unwrap() });
+    // And a child that would be killed.
+    let mut cat = runtime.enter(|| Command::new("cat").stdin(Stdio::piped()).kill_on_drop(true).spawn()).unwrap();
 
     match fork::fork().unwrap() {
         Fork::Child => {
-            let status = catch_unwind(AssertUnwindSafe(|| in_the_child(runtime, near, far)));
+            let status = catch_unwind(AssertUnwindSafe(|| in_the_child(runtime, near, far, cat)));
             std::process::exit(i32::from(status.is_err())); // the parent is told by the status
         }
         Fork::Parent(child) => {
@@ -41,18 +44,22 @@ fn loop_after_a_fork_is_an_error_and_the_parents_goes_on() {
                 near.read_exact(&mut word).await.unwrap();
                 assert_eq!(&word, b"word");
                 echo.await.unwrap();
+                assert!(cat.wait().await.unwrap().success(), "nobody has killed it");
             });
             assert!(runtime.shut_down(Duration::from_secs(60)), "the pool is whole");
         }
     }
 }
 
-fn in_the_child(runtime: Runtime, near: UnixStream, far: UnixStream) {
+fn in_the_child(runtime: Runtime, near: UnixStream, far: UnixStream, cat: Child) {
     let error = runtime.run(Mode::NoWait).unwrap_err();
     assert!(error.to_string().contains("forked"), "{error}");
 
-    let error = runtime.enter(UnixStream::pair).unwrap_err();
-    assert!(error.to_string().contains("forked"), "{error}");
+    for error in
+        [runtime.enter(UnixStream::pair).unwrap_err(), runtime.enter(|| Command::new("true").spawn()).unwrap_err()]
+    {
+        assert!(error.to_string().contains("forked"), "{error}");
+    }
 
     std::panic::set_hook(Box::new(|_| ()));
     let panicked = catch_unwind(AssertUnwindSafe(|| runtime.block_on(std::future::pending::<()>()))).unwrap_err();
@@ -60,7 +67,7 @@ fn in_the_child(runtime: Runtime, near: UnixStream, far: UnixStream) {
     assert!(text.contains("forked"), "{text}");
     drop(std::panic::take_hook());
 
-    drop((near, far));
+    drop((near, far, cat));
     drop(runtime);
     // A loop of its own works here as anywhere.
     evloop::block_on(async {

@@ -65,6 +65,7 @@ pub mod pipe;
 pub mod compat;
 pub mod fd;
 pub mod net;
+pub mod process;
 pub mod signal;
 pub mod turn;
 

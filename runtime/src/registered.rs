@@ -46,6 +46,11 @@ impl<S: mio::event::Source> Registered<S> {
         self.io.as_ref().expect("only `into_inner` takes it, and this with it")
     }
 
+    /// Its loop, also when that is not the thread's current one.
+    pub(crate) fn core(&self) -> &Rc<Core> {
+        &self.core
+    }
+
     /// Ends the registration and gives the object back.
     ///
     /// # Errors

@@ -50,6 +50,12 @@ impl SignalKind {
     }
 }
 
+impl From<SignalKind> for i32 {
+    fn from(kind: SignalKind) -> i32 {
+        kind.0
+    }
+}
+
 /// Listens for a signal, from now on, in place of what the signal does by default. That default does not come back when
 /// the stream is dropped: the signal is then ignored, as signal-hook has it.
 ///

@@ -122,24 +122,32 @@ impl ConnectOptions {
     /// # Cancel safety
     /// Connections under way are closed.
     pub async fn connect(&self, target: impl ToSocketAddrs) -> io::Result<TcpStream> {
+        let Some(limit) = self.timeout else { return self.connect_any(target).await };
         let text = target.text();
-        let connected = match self.timeout {
-            Some(limit) => timeout(limit, self.race(target)).await.unwrap_or_else(|elapsed| Err(elapsed.into())),
-            None => self.race(target).await,
+        match timeout(limit, self.connect_any(target)).await {
+            Ok(connected) => connected,
+            Err(elapsed) => Err(failed("connect to", text)(elapsed.into())),
+        }
+    }
+
+    async fn connect_any(&self, target: impl ToSocketAddrs) -> io::Result<TcpStream> {
+        let text = target.text();
+        let connected = match target.literal() {
+            Some(address) => self.connect_address(address).await,
+            None => self.race(lookup_host(target).await?).await, // an error of the look-up tells the name itself
         };
         connected.map_err(failed("connect to", text))
     }
 
-    async fn race(&self, target: impl ToSocketAddrs) -> io::Result<TcpStream> {
-        if let Some(address) = target.literal() {
-            return Attempt::begin(self, address)?.await;
-        }
-        let mut addresses = lookup_host(target).await?;
+    async fn connect_address(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        Attempt::begin(self, address)?.await
+    }
+
+    fn race(&self, mut addresses: Vec<SocketAddr>) -> Race<'_> {
         if let Some(local) = self.local_addr {
             addresses.retain(|address| address.is_ipv4() == local.is_ipv4());
         }
         Race { options: self, left: in_turns(&addresses), under_way: Vec::new(), delay: None, said: Said::default() }
-            .await
     }
 
     fn begin(&self, address: SocketAddr) -> io::Result<mio::net::TcpStream> {
@@ -318,10 +326,6 @@ mod tests {
         texts.into_iter().map(|text| text.parse().unwrap()).collect()
     }
 
-    fn racing<'a>(options: &'a ConnectOptions, addresses: &[SocketAddr]) -> Race<'a> {
-        Race { options, left: in_turns(addresses), under_way: Vec::new(), delay: None, said: Said::default() }
-    }
-
     /// A listener whose queue is full: a connection to it is begun and never answered.
     fn silent() -> (std::net::TcpListener, Vec<std::net::TcpStream>) {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -357,7 +361,7 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let options = ConnectOptions::new().attempt_delay(Duration::from_secs(3_600));
             let all = [refusing(), refusing(), listener.local_addr().unwrap()];
-            let stream = racing(&options, &all).await.unwrap();
+            let stream = options.race(all.to_vec()).await.unwrap();
             assert_eq!(stream.peer_addr().unwrap(), listener.local_addr().unwrap());
         });
     }
@@ -369,7 +373,7 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let options = ConnectOptions::new().attempt_delay(Duration::from_millis(1));
             let all = [silent.local_addr().unwrap(), listener.local_addr().unwrap()];
-            let stream = racing(&options, &all).await.unwrap();
+            let stream = options.race(all.to_vec()).await.unwrap();
             assert_eq!(stream.peer_addr().unwrap(), listener.local_addr().unwrap());
         });
     }
@@ -378,11 +382,11 @@ mod tests {
     fn each_address_is_in_the_error_when_all_fail() {
         block_on(async {
             let all = [refusing(), refusing()];
-            let error = racing(&ConnectOptions::new(), &all).await.unwrap_err();
+            let error = ConnectOptions::new().race(all.to_vec()).await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
             let text = error.to_string();
             assert!(all.iter().all(|address| text.contains(&address.to_string())), "{text}");
-            assert_eq!(racing(&ConnectOptions::new(), &[]).await.unwrap_err().kind(), io::ErrorKind::NotFound);
+            assert_eq!(ConnectOptions::new().race(Vec::new()).await.unwrap_err().kind(), io::ErrorKind::NotFound);
         });
     }
 

@@ -200,9 +200,25 @@ impl<T> Queue<T> {
         self.arena.is_empty()
     }
 
+    /// All of them with their names, first come first.
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        let mut at = self.head;
+        std::iter::from_fn(move || {
+            let linked = self.arena.get(at)?;
+            let key = std::mem::replace(&mut at, linked.next);
+            Some((key, &linked.value))
+        })
+    }
+
     /// Stands last.
     pub fn push_back(&mut self, value: T) -> Key {
-        let key = self.arena.insert(Linked { value, previous: self.tail, next: Key::NONE });
+        self.push_back_with(|_| value)
+    }
+
+    /// Puts last a value that knows its own name.
+    pub fn push_back_with(&mut self, value: impl FnOnce(Key) -> T) -> Key {
+        let previous = self.tail;
+        let key = self.arena.insert_with(|key| Linked { value: value(key), previous, next: Key::NONE });
         match self.arena.get_mut(self.tail) {
             Some(last) => last.next = key,
             None => self.head = key,
@@ -342,6 +358,7 @@ mod tests {
                 }
                 prop_assert_eq!(queue.len(), twin.len());
                 prop_assert_eq!(queue.is_empty(), twin.is_empty());
+                prop_assert!(queue.iter().map(|(key, value)| (key, *value)).eq(twin.iter().copied()));
             }
         }
     }

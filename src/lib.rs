@@ -60,7 +60,7 @@
 //! - **To reach a loop from another thread:** [`Handle`], and the [`RemoteHandle`] of what was spawned through it.
 //! - **To wait:** for time, [`time`]; for the network, [`net`], read and written with [`io`]; for any other descriptor, [`fd`]; for a signal, [`signal`];
 //!   for a child process, [`process`], and what is written through a [`pipe`];
-//!   for each other, [`sync`]; for several things at once, [`future`].
+//!   for each other, [`sync`]; for several things at once, [`future`], [`join!`] and [`select!`].
 //! - **To serve HTTP/1.1:** [`http`] has the server, the router, the application interface modelled on ASGI, and the
 //!   limits.
 //! - **To take the loop apart:** [`engine`] has its parts, each usable by itself, for study and measurement. They are
@@ -76,6 +76,7 @@ pub use evloop_runtime::{spawn, spawn_blocking};
 
 // What tasks await.
 pub use evloop_runtime::{fd, future, io, net, pipe, process, signal, sync, time};
+pub use evloop_runtime::{join, select, try_join};
 
 #[cfg(any(feature = "futures-io", feature = "hyper", feature = "tokio-io"))]
 pub use evloop_runtime::compat;
@@ -85,7 +86,7 @@ pub use evloop_http as http;
 pub use evloop_runtime::engine;
 
 pub mod task {
-    //! Tasks: spawn them, wait for them, abort them.
+    //! Tasks: spawn them, wait for them, abort them, and keep them together.
     //!
     //! ```
     //! use evloop::task;
@@ -99,9 +100,36 @@ pub mod task {
     //!     assert!(endless.await.unwrap_err().is_cancelled());
     //! });
     //! ```
+    //!
+    //! Several of them, as a set whose ends are taken as they come, or as a group that ends as one:
+    //! ```
+    //! use evloop::task::{JoinSet, group};
+    //!
+    //! evloop::block_on(async {
+    //!     let mut set = JoinSet::new();
+    //!     set.spawn(async { 1 });
+    //!     set.spawn(async { 2 });
+    //!     let ended = evloop::select! {
+    //!         Some(ended) = set.join_next() => ended.unwrap(),
+    //!         else => 0,
+    //!     };
+    //!     assert_eq!(ended, 1);
+    //!
+    //!     let whole = group(async |g| {
+    //!         let (left, right) = (g.spawn(async { Ok(3) }), g.spawn(async { Ok(4) }));
+    //!         let (left, right) = evloop::join!(left, right);
+    //!         Ok::<_, ()>(left.unwrap() + right.unwrap())
+    //!     });
+    //!     assert_eq!(whole.await.unwrap(), 7);
+    //!     assert_eq!(evloop::try_join!(async { Ok::<_, ()>(5) }, async { Ok(6) }), Ok((5, 6)));
+    //! });
+    //! ```
 
     pub use evloop_runtime::future::{YieldNow, yield_now};
-    pub use evloop_runtime::{Blocking, JoinError, JoinHandle, TaskBuilder as Builder, spawn, spawn_blocking};
+    pub use evloop_runtime::{AbortHandle, AbortOnDrop, JoinError, JoinHandle};
+    pub use evloop_runtime::{Blocking, TaskBuilder as Builder, spawn, spawn_blocking};
+    pub use evloop_runtime::{Child, Failure, GroupError, GroupScope, TaskGroup, group};
+    pub use evloop_runtime::{JoinAllTasks, JoinNext, JoinSet, Shutdown};
 }
 
 /// What the functions of a program on this loop mostly give.

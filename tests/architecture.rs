@@ -66,6 +66,8 @@ const RUNTIME: &[Room] = &[
     room("L3", "registered.rs", "a source tied to its key for as long as it lives, in the current core"),
     room("L3", "runtime.rs",    "Builder, Runtime, block_on and the turn"),
     room("L3", "spawn.rs",      "new tasks for this thread's loop, new jobs for its pool"),
+    room("L3", "join_set/",     "tasks of one kind, joined in the order in which they end"),
+    room("L3", "group/",        "tasks that end with the piece of work that spawned them, and it with them"),
     room("L3", "handle.rs",     "the door for other threads: spawn by a closure, stop"),
     room("L3", "time/",         "sleep, timeout, interval: the wheel under the current loop"),
     room("L3", "pipe.rs",       "pipes to be awaited; below the doors because processes are talked to by them"),

@@ -54,6 +54,10 @@ mod runtime;
 
 mod spawn;
 
+mod join_set;
+
+mod group;
+
 mod handle;
 
 pub mod time;
@@ -69,10 +73,12 @@ pub mod process;
 pub mod signal;
 pub mod turn;
 
+pub use group::{Child, Failure, GroupError, GroupScope, TaskGroup, group};
 pub use handle::{Handle, RemoteHandle};
+pub use join_set::{JoinAllTasks, JoinNext, JoinSet, Shutdown};
 pub use runtime::{Builder, Busy, Mode, Runtime, block_on, run};
 pub use spawn::{Blocking, TaskBuilder, spawn, spawn_blocking};
-pub use task::{JoinError, JoinHandle};
+pub use task::{AbortHandle, AbortOnDrop, JoinError, JoinHandle};
 pub use work::{Work, WorkKind};
 
 pub mod engine {

@@ -1,10 +1,12 @@
-//! Waiting for both.
+//! Waiting for both, or for all of a few.
 
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
+
+use super::part::Part;
 
 /// Runs both futures within this task and gives both outputs when the second of them is done.
 ///
@@ -21,6 +23,8 @@ use pin_project_lite::pin_project;
 ///
 /// # Cancel safety
 /// Both futures are dropped, and with them the output of the one that was done.
+///
+/// For more than two there is [`join!`](crate::join!), for many of one type [`join_all`](super::join_all).
 pub fn join<A: Future, B: Future>(first: A, second: B) -> Join<A, B> {
     Join { first: Part::Running { future: first }, second: Part::Running { future: second } }
 }
@@ -57,46 +61,34 @@ impl<A: Future, B: Future> fmt::Debug for Join<A, B> {
     }
 }
 
-pin_project! {
-    /// One side of a join, from its future to its output to nothing.
-    #[project = PartProjected]
-    #[project_replace = PartReplaced]
-    enum Part<F: Future> {
-        Running {
-            #[pin]
-            future: F,
-        },
-        Done {
-            output: F::Output,
-        },
-        Taken,
-    }
-}
-
-impl<F: Future> Part<F> {
-    /// Polls the future unless it is done, and tells whether it is now.
-    fn poll_done(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
-        match self.as_mut().project() {
-            PartProjected::Running { future } => match future.poll(cx) {
-                Poll::Ready(output) => {
-                    self.set(Part::Done { output }); // drops the future, in place
-                    true
-                }
-                Poll::Pending => false,
-            },
-            PartProjected::Done { .. } => true,
-            PartProjected::Taken => panic!("a join was polled after it was ready"),
-        }
-    }
-
-    fn take(self: Pin<&mut Self>) -> F::Output {
-        match self.project_replace(Part::Taken) {
-            PartReplaced::Done { output } => output,
-            PartReplaced::Running { .. } | PartReplaced::Taken => {
-                unreachable!("an output is taken once, when both are done")
-            }
-        }
-    }
+/// Awaits several futures within this task and gives their outputs as a tuple when the last of them is done.
+///
+/// In each poll they are polled in the order in which they are written, and whichever is done is dropped and not polled
+/// again. The futures need no `'static`, and may borrow from their surroundings. It is [`future::join`] laid flat, for
+/// any number: `join!(a, b, c)` is `join(join(a, b), c)` that is awaited and whose output is a plain triple.
+///
+/// [`future::join`]: crate::future::join()
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::{block_on, join, sync::oneshot};
+///
+/// block_on(async {
+///     let (sender, receiver) = oneshot::channel();
+///     let name = String::from("here");
+///     let (received, length, sent) = join!(receiver, async { name.len() }, async { sender.send(1) });
+///     assert_eq!((received, length, sent), (Ok(1), 4, Ok(())));
+/// });
+/// ```
+///
+/// # Cancel safety
+/// When the task is dropped at this place, so are all the futures, in their order, and the outputs of those that were
+/// done.
+#[macro_export]
+macro_rules! join {
+    ($first:expr $(, $rest:expr)* $(,)?) => {
+        $crate::future::macros::__join!([join] [$first] [] [] $($rest,)*)
+    };
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The other end of a task: wait for it, ask after it, abort it, or let it go.
 
+use super::abort::{AbortHandle, AbortOnDrop};
 use super::queue::Tasks;
 use crate::arena::Key;
 use std::any::Any;
@@ -61,6 +62,38 @@ impl<T> JoinHandle<T> {
     /// ```
     pub fn abort(&self) {
         self.tasks.abort(self.key);
+    }
+
+    /// A way to end the task for somebody who does not wait for it.
+    #[must_use]
+    pub fn abort_handle(&self) -> AbortHandle {
+        AbortHandle::new(Rc::clone(&self.tasks), self.key)
+    }
+
+    /// The same claim, which ends the task when it is dropped, where this handle would let it run on.
+    pub fn abort_on_drop(self) -> AbortOnDrop<T> {
+        AbortOnDrop::new(self)
+    }
+
+    /// Ends the task here: its future has been dropped when this returns, unless it is being polled. Then it ends with
+    /// that poll.
+    pub(super) fn end_now(&self) {
+        self.tasks.end_now(self.key);
+    }
+
+    /// The name that the task was given, if any.
+    ///
+    /// # Examples
+    /// ```
+    /// evloop_runtime::block_on(async {
+    ///     let task = evloop_runtime::TaskBuilder::new().name("sweeper").spawn(async {});
+    ///     assert_eq!(task.name().as_deref(), Some("sweeper"));
+    /// #   task.await.unwrap();
+    /// });
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> Option<Rc<str>> {
+        self.tasks.info(self.key)?.name
     }
 
     /// Lets the task count, or not, when the loop asks whether anything keeps it alive. A new task counts.

@@ -33,6 +33,7 @@
 //! What a yield costs: one push and one take of a key, two look-ups in the arena, one call through a vtable, no locked
 //! operation.
 
+mod abort;
 mod cell;
 mod join;
 mod mailbox;
@@ -41,5 +42,6 @@ mod state;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+pub use abort::{AbortHandle, AbortOnDrop};
 pub use join::{JoinError, JoinHandle};
 pub use queue::{Door, TaskInfo, Tasks};

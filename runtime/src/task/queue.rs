@@ -339,8 +339,7 @@ impl Tasks {
         }
         let keys: Vec<Key> = self.live.borrow().iter().map(|(key, _)| key).collect();
         for key in keys {
-            self.abort(key); // for the one that is running now: it ends with its poll
-            self.cancel(key);
+            self.end_now(key);
         }
         self.ready.borrow_mut().clear();
         drop(self.home.move_out());
@@ -385,6 +384,12 @@ impl Tasks {
             drop(live);
             self.push(key, trace::cause());
         }
+    }
+
+    /// Ends a task here: its future is dropped before this returns.
+    pub(super) fn end_now(&self, key: Key) {
+        self.abort(key); // for the one that is running now: it ends with its poll
+        self.cancel(key);
     }
 
     pub(super) fn set_referenced(&self, key: Key, referenced: bool) {

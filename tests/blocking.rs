@@ -4,15 +4,20 @@
 
 mod common;
 
-use common::{Trace, Watched, manual, ms, narrow, run_until_done, until};
+use common::{Trace, Watched, in_child, manual, ms, narrow, run_until_done, until};
+use evloop::engine::Pool;
 use evloop::engine::trace::Wait;
 use evloop::future::{join, yield_now};
+use evloop::task::{Blocking, JobClass, PoolLimits, spawn_blocking_in};
 use evloop::{Handle, Mode, Runtime, spawn, spawn_blocking, time};
+use std::future::poll_fn;
 use std::panic::resume_unwind;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
-use std::thread;
+use std::task::Poll;
 use std::time::Duration;
+use std::{io, thread};
 
 /// Work that says when it has begun, and ends when the other end is dropped.
 fn gate() -> (impl FnOnce() + Send + 'static, mpsc::Receiver<()>, mpsc::Sender<()>) {
@@ -266,4 +271,213 @@ fn timeout_gives_up_on_work_that_runs_on() {
     });
     assert!(done);
     assert!(runtime.shut_down(Duration::MAX));
+}
+
+/// Polls the work once, as a task that awaits it does.
+async fn poll_once<T>(work: &mut Blocking<T>) {
+    poll_fn(|cx| {
+        assert!(Pin::new(&mut *work).poll(cx).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[test]
+fn queued_work_is_cancelled_and_its_place_is_free_at_once() {
+    for class in JobClass::ALL {
+        narrow().block_on(async {
+            let (work, begun, open) = gate();
+            let first = spawn_blocking_in(class, work);
+            begun.recv().unwrap();
+            let held = Arc::new(());
+            for _ in 0..3 {
+                let theirs = Arc::clone(&held);
+                let mut queued = spawn_blocking_in(class, move || drop(theirs));
+                poll_once(&mut queued).await; // enough for one that found no place to stand in line
+                assert_eq!(evloop::task::pool().load().class(class).queued, 1);
+                assert!(queued.cancel());
+                assert_eq!(Arc::strong_count(&held), 1, "what it held is dropped");
+                assert!(!queued.cancel(), "once is enough");
+                assert!(queued.await.unwrap_err().is_cancelled());
+            }
+            drop(open);
+            first.await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn work_under_way_is_not_cancelled_and_its_result_still_comes() {
+    narrow().block_on(async {
+        let (work, begun, open) = gate();
+        let mut busy = spawn_blocking(move || {
+            work();
+            "done"
+        });
+        begun.recv().unwrap();
+        assert!(!busy.cancel());
+        drop(open);
+        assert_eq!(busy.await.unwrap(), "done");
+    });
+}
+
+#[test]
+fn work_that_has_ended_is_not_cancelled() {
+    let runtime = narrow();
+    runtime.block_on(async {
+        let mut ended = spawn_blocking(|| "done");
+        until(|| !runtime.pool().is_busy());
+        assert!(!ended.cancel());
+        assert_eq!(ended.await.unwrap(), "done");
+    });
+}
+
+#[test]
+fn work_that_stands_in_line_is_cancelled_and_the_next_moves_up() {
+    narrow().block_on(async {
+        let (work, begun, open) = gate();
+        let first = spawn_blocking(work);
+        begun.recv().unwrap();
+        let queued = spawn_blocking(|| ());
+        let mut in_line = spawn_blocking(|| unreachable!("it was cancelled"));
+        let mut behind = spawn_blocking(|| "done");
+        poll_once(&mut in_line).await;
+        poll_once(&mut behind).await;
+        let pool = evloop::task::pool();
+        assert_eq!(pool.load().general.waiting, 2);
+        assert!(in_line.cancel());
+        assert_eq!(pool.load().general.waiting, 1);
+        drop(open);
+        assert!(in_line.await.unwrap_err().is_cancelled());
+        assert_eq!(behind.await.unwrap(), "done");
+        first.await.unwrap();
+        queued.await.unwrap();
+    });
+}
+
+#[test]
+fn cancelled_work_keeps_no_loop_alive() {
+    let runtime = narrow();
+    let (work, begun, open) = gate();
+    let first = runtime.enter(|| spawn_blocking(work));
+    begun.recv().unwrap();
+    assert!(runtime.enter(|| spawn_blocking(|| ())).cancel());
+    drop(open);
+    runtime.block_on(first).unwrap();
+    assert!(!run_until_done(&runtime));
+    assert_eq!(runtime.pool_load().general.cancelled, 1);
+}
+
+/// A pool that has as many jobs of the class under way as it may, and one more queued.
+fn saturate(pool: &Pool, class: JobClass, class_max: usize) -> Vec<mpsc::Sender<()>> {
+    let opens = (0..class_max).map(|_| {
+        let (work, begun, open) = gate();
+        pool.submit(class, Box::new(work)).unwrap();
+        begun.recv().unwrap();
+        open
+    });
+    let opens = opens.collect();
+    pool.submit(class, Box::new(|| ())).unwrap();
+    opens
+}
+
+#[test]
+fn names_that_hang_hold_no_files_and_no_work_up() {
+    let limits = PoolLimits { queued_max: 1, ..PoolLimits::default() };
+    let runtime = Runtime::builder().manual_clock().pool(limits).build().unwrap();
+    let opens = saturate(runtime.pool(), JobClass::Names, limits.class_max(JobClass::Names));
+    runtime.block_on(async {
+        assert_eq!(spawn_blocking_in(JobClass::Files, || "file").await.unwrap(), "file");
+        assert_eq!(spawn_blocking(|| "work").await.unwrap(), "work");
+    });
+    assert_eq!(runtime.pool_load().names.queued, 1);
+    drop(opens);
+    assert!(runtime.shut_down(Duration::MAX));
+}
+
+#[test]
+fn line_of_one_class_is_no_line_for_the_others() {
+    let limits = PoolLimits { threads_max: 3, queued_max: 1, ..PoolLimits::default() };
+    let runtime = Runtime::builder().manual_clock().pool(limits).build().unwrap();
+    let opens = saturate(runtime.pool(), JobClass::Files, 1);
+    runtime.block_on(async {
+        let mut outside = spawn_blocking_in(JobClass::Files, || "at last");
+        poll_once(&mut outside).await;
+        assert_eq!(runtime.pool_load().files.waiting, 1);
+        for class in [JobClass::General, JobClass::Names] {
+            assert_eq!(spawn_blocking_in(class, || "done").await.unwrap(), "done");
+        }
+        drop(opens);
+        assert_eq!(outside.await.unwrap(), "at last");
+    });
+}
+
+#[test]
+fn load_is_told_on_any_thread_while_the_loop_is_busy() {
+    let runtime = narrow();
+    let pool = runtime.pool().clone();
+    let opens = saturate(&pool, JobClass::General, 1);
+    let load = thread::spawn(move || pool.load()).join().unwrap();
+    assert_eq!((load.threads, load.idle), (1, 0));
+    let work = load.general;
+    assert_eq!((work.running, work.queued, work.queued_peak, work.submitted, work.finished), (1, 1, 1, 2, 0));
+    assert_eq!(load.total(), work);
+    drop(opens);
+    until(|| runtime.pool_load().general.finished == 2 && runtime.pool_load().idle == 1);
+}
+
+#[test]
+fn loops_of_several_threads_have_a_pool_each() {
+    let loops = [3, 4].map(|jobs| {
+        thread::spawn(move || {
+            let runtime = manual();
+            runtime.block_on(async {
+                for job in 0..jobs {
+                    assert_eq!(spawn_blocking(move || job).await.unwrap(), job);
+                }
+            });
+            runtime.pool_load().total().submitted
+        })
+    });
+    assert_eq!(loops.map(|it| it.join().unwrap()), [3, 4]);
+}
+
+#[test]
+fn loop_whose_pool_could_do_nothing_is_not_built() {
+    for limits in [
+        PoolLimits { threads_max: 0, ..PoolLimits::default() },
+        PoolLimits { queued_max: 0, ..PoolLimits::default() },
+        PoolLimits { names_max: Some(0), ..PoolLimits::default() },
+    ] {
+        let error = Runtime::builder().pool(limits).build().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(error.to_string(), "a pool needs a thread for each class and a place in its queue");
+    }
+}
+
+#[test]
+fn environment_bounds_the_pool_unless_the_program_does() {
+    in_child("environment_bounds_the_pool_unless_the_program_does", "export EVLOOP_POOL_THREADS=1;", || {
+        let runtime = Runtime::new().unwrap();
+        let opens = saturate(runtime.pool(), JobClass::Files, 1);
+        runtime.pool().submit(JobClass::Names, Box::new(|| ())).unwrap();
+        assert_eq!((runtime.pool_load().threads, runtime.pool_load().names.queued), (1, 1));
+        drop(opens);
+
+        let limits = PoolLimits { threads_max: 3, ..PoolLimits::default() };
+        let runtime = Runtime::builder().pool(limits).build().unwrap();
+        let opens = saturate(runtime.pool(), JobClass::Files, 1);
+        runtime.block_on(async { spawn_blocking_in(JobClass::Names, || ()).await }).unwrap();
+        drop(opens);
+    });
+}
+
+#[test]
+fn environment_that_gives_no_number_is_an_error_of_build() {
+    in_child("environment_that_gives_no_number_is_an_error_of_build", "export EVLOOP_POOL_THREADS=many;", || {
+        let error = Runtime::new().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(error.to_string(), "EVLOOP_POOL_THREADS is \"many\", and not a number from 1 to 1024");
+        assert!(Runtime::builder().pool(PoolLimits::default()).build().is_ok(), "nobody asks");
+    });
 }

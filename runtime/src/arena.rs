@@ -232,6 +232,12 @@ impl<T> Queue<T> {
         self.remove(self.head)
     }
 
+    /// The first, if anybody stands here.
+    #[must_use]
+    pub fn front(&self) -> Option<&T> {
+        self.arena.get(self.head).map(|linked| &linked.value)
+    }
+
     /// The one of that name, to change, if it still stands here.
     #[must_use]
     pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
@@ -359,6 +365,7 @@ mod tests {
                 prop_assert_eq!(queue.len(), twin.len());
                 prop_assert_eq!(queue.is_empty(), twin.is_empty());
                 prop_assert!(queue.iter().map(|(key, value)| (key, *value)).eq(twin.iter().copied()));
+                prop_assert_eq!(queue.front(), twin.front().map(|(_, value)| value));
             }
         }
     }

@@ -76,8 +76,9 @@ pub mod turn;
 pub use group::{Child, Failure, GroupError, GroupScope, TaskGroup, group};
 pub use handle::{Handle, RemoteHandle};
 pub use join_set::{JoinAllTasks, JoinNext, JoinSet, Shutdown};
+pub use pool::{ClassLoad, JobClass, PoolLimits, PoolLoad};
 pub use runtime::{Builder, Busy, Mode, Runtime, block_on, run};
-pub use spawn::{Blocking, TaskBuilder, spawn, spawn_blocking};
+pub use spawn::{Blocking, TaskBuilder, pool, spawn, spawn_blocking, spawn_blocking_in};
 pub use task::{AbortHandle, AbortOnDrop, JoinError, JoinHandle};
 pub use work::{Work, WorkKind};
 
@@ -89,7 +90,7 @@ pub mod engine {
 
     pub use crate::arena::{Arena, Key, Queue};
     pub use crate::clock::{Clock, Tick};
-    pub use crate::pool::{Job, Pool, PoolLimits, PoolLoad, Refused};
+    pub use crate::pool::{ClassLoad, Job, JobClass, Pool, PoolLimits, PoolLoad, Refused, Ticket};
     pub use crate::reactor::{Reactor, Source};
     pub use crate::task::{Door, TaskInfo, Tasks};
     pub use crate::timer::Timers;

@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::context;
 use crate::core::Core;
-use crate::pool::{Pool, PoolLimits};
+use crate::pool::{Pool, PoolLimits, PoolLoad};
 use crate::reactor::Reactor;
 use crate::sys::fd;
 use crate::task::Tasks;
@@ -69,7 +69,7 @@ impl Runtime {
     /// A loop with the system's clock and the default pool.
     ///
     /// # Errors
-    /// When the kernel gives no descriptors for epoll and eventfd.
+    /// As [`Builder::build`].
     pub fn new() -> io::Result<Runtime> {
         Builder::new().build()
     }
@@ -168,6 +168,18 @@ impl Runtime {
     #[must_use]
     pub fn tasks(&self) -> &Rc<Tasks> {
         &self.core.tasks
+    }
+
+    /// The blocking pool of this loop, as an engine.
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.core.pool
+    }
+
+    /// How busy the blocking pool is, and what it has done. A clone of the [pool](Runtime::pool) tells it on any thread.
+    #[must_use]
+    pub fn pool_load(&self) -> PoolLoad {
+        self.core.pool.load()
     }
 
     /// All that the loop has: each task, timer, source and hook, the jobs of its pool; libuv's `uv_walk`.
@@ -430,7 +442,7 @@ impl std::error::Error for Busy {}
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder {
     manual_clock: bool,
-    pool: PoolLimits,
+    pool: Option<PoolLimits>,
     observer: Option<Rc<dyn Observer>>,
 }
 
@@ -448,9 +460,10 @@ impl Builder {
         self
     }
 
-    /// The bounds of the blocking pool.
+    /// The bounds of the blocking pool, which is this loop's alone. Without them, the environment is asked for a number of
+    /// threads when the loop is built: `EVLOOP_POOL_THREADS`, from 1 to 1,024, as libuv has `UV_THREADPOOL_SIZE`.
     pub fn pool(mut self, limits: PoolLimits) -> Builder {
-        self.pool = limits;
+        self.pool = Some(limits);
         self
     }
 
@@ -463,13 +476,16 @@ impl Builder {
     /// Makes the loop, for this thread.
     ///
     /// # Errors
-    /// When the kernel gives no descriptors for epoll and eventfd.
+    /// When the kernel gives no descriptors for epoll and eventfd, when the bounds of the pool are such that nothing would get
+    /// done, or when `EVLOOP_POOL_THREADS` is to give them and is no number from 1 to 1,024.
     pub fn build(self) -> io::Result<Runtime> {
+        let limits = self.pool.map_or_else(PoolLimits::from_environment, Ok)?;
+        limits.check()?;
         let reactor = Reactor::new()?;
         let clock = if self.manual_clock { Clock::manual() } else { Clock::system() };
         let bell = reactor.bell();
         let tasks = Tasks::observed(bell.clone(), self.observer);
-        let core = Rc::new(Core::new(context::next_id(), clock, tasks, reactor, Pool::new(self.pool)));
+        let core = Rc::new(Core::new(context::next_id(), clock, tasks, reactor, Pool::new(limits)));
         context::register(&core);
         Ok(Runtime { core, bell, due: RefCell::default() })
     }

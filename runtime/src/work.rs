@@ -90,7 +90,7 @@ impl Core {
         for (phase, referenced, made_at) in self.hooks.borrow().iter() {
             work.push(Work { kind: WorkKind::Hook { phase }, referenced, made_at: Some(made_at) });
         }
-        let load = self.pool.load();
+        let load = self.pool.load().total();
         if load.running + load.queued > 0 {
             let kind = WorkKind::Jobs { running: load.running, queued: load.queued };
             work.push(Work { kind, referenced: true, made_at: None });

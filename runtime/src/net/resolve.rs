@@ -1,7 +1,7 @@
 //! Names and addresses. What is an address already never touches the pool.
 
 use super::failed;
-use crate::spawn::blocking_io;
+use crate::spawn::blocking_names;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -108,7 +108,7 @@ pub async fn lookup_host(name: impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>
     }
     let text = name.text();
     let asked = text.clone();
-    let found = blocking_io(move || std::net::ToSocketAddrs::to_socket_addrs(&asked).map(Vec::from_iter)).await;
+    let found = blocking_names(move || std::net::ToSocketAddrs::to_socket_addrs(&asked).map(Vec::from_iter)).await;
     match found {
         Ok(addresses) if addresses.is_empty() => Err(io::Error::new(io::ErrorKind::NotFound, "it has no address")),
         found => found,

@@ -1,0 +1,119 @@
+//! New tasks for the loop of this thread, and new jobs for its pool.
+
+mod blocking;
+
+pub use blocking::{Blocking, pool, spawn_blocking, spawn_blocking_in};
+
+use crate::context;
+use crate::pool::JobClass;
+use crate::task::JoinHandle;
+use std::io;
+use std::panic::Location;
+
+/// Adds a task to the loop of this thread. It is polled in the next batch, and runs whether or not its handle is awaited.
+///
+/// The future stays on this thread, so it need not be `Send`: it may hold an `Rc`, or borrow from one.
+///
+/// # Panics
+/// When this thread is in no loop.
+///
+/// # Examples
+/// ```
+/// use std::rc::Rc;
+///
+/// evloop_runtime::block_on(async {
+///     let shared = Rc::new(5);
+///     let theirs = Rc::clone(&shared);
+///     let task = evloop_runtime::spawn(async move { *theirs + 1 });
+///     assert_eq!(task.await.unwrap(), 6);
+/// });
+/// ```
+/// A task cannot be sent to another thread:
+/// ```compile_fail
+/// evloop_runtime::block_on(async {
+///     let task = evloop_runtime::spawn(async {});
+///     std::thread::spawn(move || drop(task));
+/// });
+/// ```
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let spawned_at = Location::caller();
+    context::current().tasks.spawn_from(spawned_at, None, future)
+}
+
+/// A task to be spawned, with more to say of it than its future.
+///
+/// # Examples
+/// ```
+/// evloop_runtime::block_on(async {
+///     let task = evloop_runtime::TaskBuilder::new().name("adder").spawn(async { 2 + 2 });
+///     assert_eq!(task.await.unwrap(), 4);
+/// });
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+#[must_use = "a builder does nothing until `spawn`"]
+pub struct TaskBuilder<'a> {
+    name: Option<&'a str>,
+}
+
+impl<'a> TaskBuilder<'a> {
+    /// A task without a name.
+    pub fn new() -> TaskBuilder<'a> {
+        TaskBuilder::default()
+    }
+
+    /// What a dump and a trace call it.
+    pub fn name(mut self, name: &'a str) -> TaskBuilder<'a> {
+        self.name = Some(name);
+        self
+    }
+
+    /// As [`spawn`](crate::spawn()).
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
+    #[track_caller]
+    pub fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let spawned_at = Location::caller();
+        context::current().tasks.spawn_from(spawned_at, self.name, future)
+    }
+}
+
+/// Runs a call to the file system on the pool, and makes one error of its own and the pool's.
+#[allow(dead_code, reason = "for the doors that touch the file system")]
+pub(crate) async fn blocking_io<T, W>(work: W) -> io::Result<T>
+where
+    T: Send + 'static,
+    W: FnOnce() -> io::Result<T> + Send + 'static,
+{
+    blocking(JobClass::Files, work).await
+}
+
+/// Runs a look-up on the pool, as [`blocking_io`] does with a call to the file system.
+pub(crate) async fn blocking_names<T, W>(work: W) -> io::Result<T>
+where
+    T: Send + 'static,
+    W: FnOnce() -> io::Result<T> + Send + 'static,
+{
+    blocking(JobClass::Names, work).await
+}
+
+async fn blocking<T, W>(class: JobClass, work: W) -> io::Result<T>
+where
+    T: Send + 'static,
+    W: FnOnce() -> io::Result<T> + Send + 'static,
+{
+    match spawn_blocking_in(class, work).await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => error.resume_panic(),
+        Err(cancelled) => Err(cancelled.into()),
+    }
+}

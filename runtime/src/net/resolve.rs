@@ -1,20 +1,26 @@
 //! Names and addresses. What is an address already never touches the pool.
 
-use super::failed;
-use crate::spawn::blocking_names;
+use super::lookup::{LookupHints, find};
+use super::{failed, literal};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 /// What can be connected to: an address, or a name with a port.
 ///
-/// Implemented for socket addresses, for pairs of host and port, and for text like `"127.0.0.1:80"`, `"[::1]:80"` or
-/// `"localhost:80"`.
+/// Implemented for socket addresses, for pairs of host and port, and for text like `"127.0.0.1:80"`, `"[::1]:80"`,
+/// `"[fe80::1%eth0]:80"` or `"localhost:80"`.
 pub trait ToSocketAddrs: sealed::Sealed {
     /// The address, if this is one and not a name.
     #[doc(hidden)]
     fn literal(&self) -> Option<SocketAddr>;
 
-    /// As text, for the look-up and for errors.
+    /// What is to be looked up if it is none.
+    #[doc(hidden)]
+    fn host_and_port(&self) -> io::Result<(String, u16)> {
+        split(&self.text())
+    }
+
+    /// As text, for errors.
     #[doc(hidden)]
     fn text(&self) -> String;
 }
@@ -49,7 +55,12 @@ impl ToSocketAddrs for (IpAddr, u16) {
 
 impl ToSocketAddrs for (&str, u16) {
     fn literal(&self) -> Option<SocketAddr> {
-        self.0.parse::<IpAddr>().ok().map(|host| SocketAddr::new(host, self.1))
+        let mut address = literal::host(self.0).ok()??;
+        address.set_port(self.1);
+        Some(address)
+    }
+    fn host_and_port(&self) -> io::Result<(String, u16)> {
+        Ok((self.0.to_owned(), self.1))
     }
     fn text(&self) -> String {
         self.literal().map_or_else(|| format!("{}:{}", self.0, self.1), |address| address.to_string())
@@ -58,7 +69,7 @@ impl ToSocketAddrs for (&str, u16) {
 
 impl ToSocketAddrs for str {
     fn literal(&self) -> Option<SocketAddr> {
-        self.parse().ok()
+        literal::host_and_port(self)
     }
     fn text(&self) -> String {
         self.to_owned()
@@ -78,15 +89,34 @@ impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {
     fn literal(&self) -> Option<SocketAddr> {
         (**self).literal()
     }
+    fn host_and_port(&self) -> io::Result<(String, u16)> {
+        (**self).host_and_port()
+    }
     fn text(&self) -> String {
         (**self).text()
     }
 }
 
+/// A name and the port behind it.
+fn split(text: &str) -> io::Result<(String, u16)> {
+    let complain = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return complain("there is no port behind the name, as in `name:80`");
+    };
+    if host.contains(':') && literal::without_brackets(host).is_none() {
+        return complain("an address of IPv6 before a port stands in brackets");
+    }
+    match literal::digits(port) {
+        Some(port) => Ok((host.to_owned(), port)),
+        None => complain("the port is no number from 0 to 65535"),
+    }
+}
+
 /// The addresses of a name, in the order in which the system gives them (`getaddrinfo`, on the blocking pool).
+/// [`lookup`](super::lookup()) is the same with hints.
 ///
 /// # Errors
-/// When there is no such name, when the text has no port, or when the system's resolver fails.
+/// When there is no such name, when the text has no port, or when the system's resolver fails; each tells the name.
 ///
 /// # Panics
 /// When this thread is in no loop.
@@ -101,17 +131,15 @@ impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {
 /// ```
 ///
 /// # Cancel safety
-/// Nothing is lost but the time that it took; a look-up that has begun ends on its thread.
+/// Dropped, it takes its job back, if no thread has begun it; one that has begun ends on its thread.
 pub async fn lookup_host(name: impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
     if let Some(address) = name.literal() {
         return Ok(vec![address]);
     }
     let text = name.text();
-    let asked = text.clone();
-    let found = blocking_names(move || std::net::ToSocketAddrs::to_socket_addrs(&asked).map(Vec::from_iter)).await;
-    match found {
-        Ok(addresses) if addresses.is_empty() => Err(io::Error::new(io::ErrorKind::NotFound, "it has no address")),
-        found => found,
-    }
-    .map_err(failed("resolve", text))
+    let found = match name.host_and_port() {
+        Ok((host, port)) => find(&host, port.into(), LookupHints::new()).await,
+        Err(error) => Err(error),
+    };
+    found.map(|found| found.addresses).map_err(failed("resolve", text.escape_debug()))
 }

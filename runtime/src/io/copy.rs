@@ -14,8 +14,10 @@ pub const COPY_BYTES: usize = 16 * 1024;
 
 /// Writes all that `reader` gives to `writer`, flushes, and tells how many bytes that were.
 ///
-/// It holds a buffer of [`COPY_BYTES`], allocated once. While the reader has nothing, the writer is flushed, so what was
-/// read is not kept back. At the end the writer is flushed and not shut down.
+/// It holds a buffer of [`COPY_BYTES`], allocated once. While the reader has nothing, the writer is flushed, so what
+/// was read is not kept back. At the end the writer is flushed and not shut down. For no more than so many bytes, copy
+/// from [`take(reader, limit)`](super::take()); a reader with a buffer of its own is copied without another by
+/// [`copy_buf`](super::copy_buf()).
 ///
 /// # Examples
 /// ```
@@ -32,15 +34,7 @@ pub const COPY_BYTES: usize = 16 * 1024;
 /// # Cancel safety
 /// Up to [`COPY_BYTES`] are lost: what was read and not yet written.
 pub fn copy<'a, R: AsyncRead, W: AsyncWrite>(reader: &'a mut R, writer: &'a mut W) -> Copy<'a, R, W> {
-    Copy {
-        reader,
-        writer,
-        buffer: vec![0; COPY_BYTES].into_boxed_slice(),
-        unwritten: 0..0,
-        flushed: true,
-        ended: false,
-        total: 0,
-    }
+    Copy { reader, writer, transfer: Transfer::new() }
 }
 
 /// The future that [`copy`] returns.
@@ -48,6 +42,27 @@ pub fn copy<'a, R: AsyncRead, W: AsyncWrite>(reader: &'a mut R, writer: &'a mut 
 pub struct Copy<'a, R, W> {
     reader: &'a mut R,
     writer: &'a mut W,
+    transfer: Transfer,
+}
+
+impl<R: AsyncRead, W: AsyncWrite> Future for Copy<'_, R, W> {
+    type Output = io::Result<u64>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        ready!(this.transfer.poll(cx, this.reader, this.writer))?;
+        Poll::Ready(Ok(this.transfer.total))
+    }
+}
+
+impl<R, W> fmt::Debug for Copy<'_, R, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Copy").field("total", &self.transfer.total).finish_non_exhaustive()
+    }
+}
+
+/// How far a copy is, without the streams: what goes one way.
+pub(super) struct Transfer {
     buffer: Box<[u8]>,
     /// The part of the buffer that was read and not yet written.
     unwritten: std::ops::Range<usize>,
@@ -55,14 +70,46 @@ pub struct Copy<'a, R, W> {
     flushed: bool,
     /// The reader has come to its end.
     ended: bool,
-    total: u64,
+    /// How many bytes the writer has taken.
+    pub(super) total: u64,
 }
 
-impl<R: AsyncRead, W: AsyncWrite> Copy<'_, R, W> {
+impl Transfer {
+    pub(super) fn new() -> Transfer {
+        let buffer = vec![0; COPY_BYTES].into_boxed_slice();
+        Transfer { buffer, unwritten: 0..0, flushed: true, ended: false, total: 0 }
+    }
+
+    /// Moves what there is; ready when the reader has come to its end, and all of it is written and flushed.
+    pub(super) fn poll<R: AsyncRead, W: AsyncWrite>(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: &mut R,
+        writer: &mut W,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_empty(cx, writer))?;
+            if self.ended {
+                return self.poll_flushed(cx, writer);
+            }
+            match reader.poll_read(cx, &mut self.buffer)? {
+                Poll::Ready(count) => {
+                    self.unwritten = 0..count;
+                    self.ended = count == 0;
+                }
+                Poll::Pending => {
+                    // Ready or not, the reader is what it waits for.
+                    let _flushed = self.poll_flushed(cx, writer)?;
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
     /// Writes until the buffer is empty.
-    fn poll_empty(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_empty<W: AsyncWrite>(&mut self, cx: &mut Context<'_>, writer: &mut W) -> Poll<io::Result<()>> {
         while !self.unwritten.is_empty() {
-            match ready!(self.writer.poll_write(cx, &self.buffer[self.unwritten.clone()]))? {
+            match ready!(writer.poll_write(cx, &self.buffer[self.unwritten.clone()]))? {
                 0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
                 count => {
                     self.unwritten.start += count;
@@ -74,44 +121,12 @@ impl<R: AsyncRead, W: AsyncWrite> Copy<'_, R, W> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flushed<W: AsyncWrite>(&mut self, cx: &mut Context<'_>, writer: &mut W) -> Poll<io::Result<()>> {
         if !self.flushed {
-            ready!(self.writer.poll_flush(cx))?;
+            ready!(writer.poll_flush(cx))?;
             self.flushed = true;
         }
         Poll::Ready(Ok(()))
-    }
-}
-
-impl<R: AsyncRead, W: AsyncWrite> Future for Copy<'_, R, W> {
-    type Output = io::Result<u64>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        loop {
-            ready!(this.poll_empty(cx))?;
-            if this.ended {
-                ready!(this.poll_flushed(cx))?;
-                return Poll::Ready(Ok(this.total));
-            }
-            match this.reader.poll_read(cx, &mut this.buffer)? {
-                Poll::Ready(count) => {
-                    this.unwritten = 0..count;
-                    this.ended = count == 0;
-                }
-                Poll::Pending => {
-                    // Ready or not, the reader is what it waits for.
-                    let _flushed = this.poll_flushed(cx)?;
-                    return Poll::Pending;
-                }
-            }
-        }
-    }
-}
-
-impl<R, W> fmt::Debug for Copy<'_, R, W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Copy").field("total", &self.total).finish_non_exhaustive()
     }
 }
 

@@ -5,6 +5,11 @@ use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::BytesMut;
+
+use super::number::{numbers, read_methods};
+use super::{ReadBuf, ReadNumber, ReadToEnd, ReadToString};
+
 /// Gives bytes as they come.
 ///
 /// # Examples
@@ -94,7 +99,7 @@ pub trait AsyncRead {
     /// Appends all that comes until the end of the stream to `bytes` and tells how many bytes that were.
     ///
     /// There is no bound: whoever is at the other end decides how much memory this takes. Use it with streams that you
-    /// trust.
+    /// trust, or with a [part](super::take()) of one.
     ///
     /// # Examples
     /// ```
@@ -117,6 +122,62 @@ pub trait AsyncRead {
     {
         ReadToEnd { reader: self, bytes, total: 0 }
     }
+
+    /// Appends all that comes until the end of the stream to `text` and tells how many bytes that were.
+    ///
+    /// There is no bound, as with [`read_to_end`](AsyncRead::read_to_end); [`take`](super::take()) sets one.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_runtime::{block_on, io::{AsyncRead, take}};
+    ///
+    /// let mut text = String::new();
+    /// assert_eq!(block_on(take(&b"words"[..], 80).read_to_string(&mut text)).unwrap(), 5);
+    /// assert_eq!(text, "words");
+    /// ```
+    ///
+    /// # Errors
+    /// What the stream reports, and [`ErrorKind::InvalidData`] when it is not UTF-8: the error has a
+    /// [`FromUtf8Error`](std::string::FromUtf8Error) inside, and that all bytes. In either case `text` is as it was.
+    ///
+    /// # Cancel safety
+    /// All that was read is lost, and `text` is as it was. [`read_to_end`](AsyncRead::read_to_end) loses nothing.
+    fn read_to_string<'a>(&'a mut self, text: &'a mut String) -> ReadToString<'a, Self>
+    where
+        Self: Sized,
+    {
+        ReadToString { reader: self, text, bytes: Vec::new() }
+    }
+
+    /// Reads what there is, at least one byte, behind what is in `bytes`; zero is the end of the stream.
+    ///
+    /// It reads into what the buffer has spare, 16 KiB at most, and where that is next to nothing makes room for
+    /// [`BUFFER_BYTES`](super::BUFFER_BYTES) more. The room is zeroed by each call, for a buffer of this kind does not
+    /// know what was initialised before; a [`BufReader`](super::BufReader) zeroes once.
+    ///
+    /// # Examples
+    /// ```
+    /// use bytes::BytesMut;
+    /// use evloop_runtime::{block_on, io::AsyncRead};
+    ///
+    /// let (mut stream, mut bytes) = (&b"continued"[..], BytesMut::from("to be "));
+    /// assert_eq!(block_on(stream.read_buf(&mut bytes)).unwrap(), 9);
+    /// assert_eq!(bytes, "to be continued");
+    /// ```
+    ///
+    /// # Errors
+    /// What the stream reports.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: until it is ready, nothing has been read.
+    fn read_buf<'a>(&'a mut self, bytes: &'a mut BytesMut) -> ReadBuf<'a, Self>
+    where
+        Self: Sized,
+    {
+        ReadBuf { reader: self, bytes }
+    }
+
+    numbers!(read_methods);
 }
 
 impl<R: AsyncRead + ?Sized> AsyncRead for &mut R {
@@ -187,46 +248,6 @@ impl<R: AsyncRead> Future for ReadExact<'_, R> {
 impl<R> fmt::Debug for ReadExact<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReadExact").field("filled", &self.filled).field("of", &self.buf.len()).finish_non_exhaustive()
-    }
-}
-
-/// The future that [`AsyncRead::read_to_end`] returns.
-#[must_use = "futures do nothing unless they are awaited"]
-pub struct ReadToEnd<'a, R> {
-    reader: &'a mut R,
-    bytes: &'a mut Vec<u8>,
-    total: usize,
-}
-
-/// The room that one read is offered: what the vector has spare, within these bounds.
-///
-/// A read needs initialised room, and without unsafe that means zeroing it first. The upper bound keeps the price of a
-/// short read into a large vector small; the lower one keeps the first reads of an empty vector from being tiny.
-const ROOM_BYTES: std::ops::RangeInclusive<usize> = 512..=16 * 1024;
-
-impl<R: AsyncRead> Future for ReadToEnd<'_, R> {
-    type Output = io::Result<usize>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        loop {
-            let len = this.bytes.len();
-            let room = (this.bytes.capacity() - len).clamp(*ROOM_BYTES.start(), *ROOM_BYTES.end());
-            this.bytes.resize(len + room, 0);
-            let read = this.reader.poll_read(cx, &mut this.bytes[len..]);
-            let count = if let Poll::Ready(Ok(count)) = read { count } else { 0 };
-            this.bytes.truncate(len + count); // before anything else: the vector holds what was read, always
-            this.total += count;
-            if ready!(read)? == 0 {
-                return Poll::Ready(Ok(this.total));
-            }
-        }
-    }
-}
-
-impl<R> fmt::Debug for ReadToEnd<'_, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadToEnd").field("total", &self.total).finish_non_exhaustive()
     }
 }
 

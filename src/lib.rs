@@ -127,9 +127,9 @@ pub mod task {
 
     pub use evloop_runtime::future::{YieldNow, yield_now};
     pub use evloop_runtime::{AbortHandle, AbortOnDrop, JoinError, JoinHandle};
+    pub use evloop_runtime::{Blocking, ClassLoad, JobClass, PoolLimits, PoolLoad, pool, spawn_blocking_in};
     pub use evloop_runtime::{Child, Failure, GroupError, GroupScope, TaskGroup, group};
     pub use evloop_runtime::{JoinAllTasks, JoinNext, JoinSet, Shutdown};
-    pub use evloop_runtime::{Blocking, ClassLoad, JobClass, PoolLimits, PoolLoad, pool, spawn_blocking_in};
     pub use evloop_runtime::{TaskBuilder as Builder, spawn, spawn_blocking};
 }
 

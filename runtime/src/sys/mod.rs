@@ -12,6 +12,6 @@
 pub(crate) mod describe;
 pub(crate) mod fd;
 pub(crate) mod fork;
-pub(crate) mod pidfd;
 pub(crate) mod interface;
+pub(crate) mod pidfd;
 pub(crate) mod source;

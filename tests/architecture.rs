@@ -50,6 +50,7 @@ const RUNTIME: &[Room] = &[
     room("L0", "loom.rs",       "std's types or loom's, chosen in one place"),
     room("L0", "arena.rs",      "storage by key, with keys that go stale; queues by key"),
     room("L0", "clock.rs",      "system or manual time, instants and ticks"),
+    room("L0", "failed.rs",     "errors that tell what was tried on what"),
     room("L0", "trace.rs",      "who runs, who woke it, what it waits for; names tasks by the arena's keys"),
     room("L1", "io/",           "poll-based reading and writing, and their named futures"),
     room("L1", "sync/",         "waiting between tasks"),

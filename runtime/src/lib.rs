@@ -26,6 +26,7 @@ mod loom;
 
 mod arena;
 mod clock;
+mod failed;
 mod trace;
 
 // L1, what needs no loop

@@ -33,29 +33,4 @@ pub use stream::{Peek, TcpStream};
 pub use transfer::{Forward, SendFile, forward};
 pub use unix::{UnixListener, UnixStream};
 
-use std::{error, fmt, io};
-
-/// What was tried on what, and why it failed.
-#[derive(Debug)]
-struct Failed {
-    action: &'static str,
-    address: String,
-    source: io::Error,
-}
-
-impl fmt::Display for Failed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {} {}: {}", self.action, self.address, self.source)
-    }
-}
-
-impl error::Error for Failed {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        Some(&self.source)
-    }
-}
-
-/// The same kind of error, which tells what was tried on what.
-fn failed(action: &'static str, address: impl fmt::Display) -> impl FnOnce(io::Error) -> io::Error {
-    move |source| io::Error::new(source.kind(), Failed { action, address: address.to_string(), source })
-}
+use crate::failed::failed;

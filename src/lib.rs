@@ -57,9 +57,10 @@
 //!   one that is kept, turned by hand ([`Mode`]), or run on a clock that is moved by hand.
 //! - **To have something run beside:** [`spawn`], and [`spawn_blocking`] for calls that block; [`task`] has what they
 //!   return.
+//! - **To take part in the turn,** or to know what keeps it turning: [`turn`], [`Runtime::walk`] and [`Runtime::close`].
 //! - **To reach a loop from another thread:** [`Handle`], and the [`RemoteHandle`] of what was spawned through it.
-//! - **To wait:** for time, [`time`]; for the network, [`net`], read and written with [`io`]; for any other descriptor, [`fd`]; for a signal, [`signal`];
-//!   for a child process, [`process`], and what is written through a [`pipe`];
+//! - **To wait:** for time, [`time`]; for the network, [`net`], and other streams of bytes, [`pipe`], all read and written
+//!   with [`io`]; for files, [`fs`]; for children, [`process`]; for a signal, [`signal`]; for any other descriptor, [`fd`];
 //!   for each other, [`sync`]; for several things at once, [`future`], [`join!`] and [`select!`].
 //! - **To serve HTTP/1.1:** [`http`] has the server, the router, the application interface modelled on ASGI, and the
 //!   limits.
@@ -75,7 +76,7 @@ pub use evloop_runtime::{Handle, RemoteHandle};
 pub use evloop_runtime::{spawn, spawn_blocking};
 
 // What tasks await.
-pub use evloop_runtime::{fd, future, io, net, pipe, process, signal, sync, time};
+pub use evloop_runtime::{fd, fs, future, io, net, pipe, process, signal, sync, time};
 pub use evloop_runtime::{join, select, try_join};
 
 #[cfg(any(feature = "futures-io", feature = "hyper", feature = "tokio-io"))]

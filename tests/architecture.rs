@@ -74,6 +74,7 @@ const RUNTIME: &[Room] = &[
     room("L3", "pipe.rs",       "pipes to be awaited; below the doors because processes are talked to by them"),
     room("L4", "compat/",       "streams, timers and tasks in the traits of other people's crates"),
     room("L4", "fd.rs",         "any descriptor to be awaited"),
+    room("L4", "fs/",           "files, folders and what happens to them, to be awaited"),
     room("L4", "net/",          "sockets to be awaited"),
     room("L4", "process/",      "children: started, talked with, waited for by their descriptors"),
     room("L4", "signal.rs",     "signals to be awaited"),

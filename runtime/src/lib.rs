@@ -69,6 +69,7 @@ pub mod pipe;
 #[cfg(any(feature = "futures-io", feature = "hyper", feature = "tokio-io"))]
 pub mod compat;
 pub mod fd;
+pub mod fs;
 pub mod net;
 pub mod process;
 pub mod signal;

@@ -15,6 +15,7 @@
 //!  dir.rs      ReadDir    the entries of a folder
 //!  walk.rs     Walk       those of the folders in it, too
 //!  temp.rs     TempFile   files and folders that go when their owner goes
+//!  watch/      Watcher    what happens to files, by inotify
 //! ```
 //! As for the order: what takes `&mut File` happens one after the other, also where the future of the one before was
 //! dropped half-way; what takes `&File` happens in any order, and at the same time.
@@ -48,6 +49,7 @@ mod path;
 mod stream;
 mod temp;
 mod walk;
+pub mod watch;
 mod whole;
 
 pub use dir::{DirEntry, ReadDir, read_dir};

@@ -99,8 +99,7 @@ where
 /// Drops a value whose end takes system calls on a thread of the pool; here and now, where there is no loop or no place.
 fn drop_on_pool<T: Send + 'static>(value: T) {
     if context::is_entered() {
-        // The job is taken back at once, and what is taken back is dropped where it would have been done.
-        drop(spawn_blocking(move || drop(value)));
+        spawn_blocking_in(JobClass::Files, move || drop(value)).detach();
     }
 }
 

@@ -156,6 +156,33 @@ impl<T> Blocking<T> {
         }
     }
 
+    /// Lets the job be done for nobody; its result is dropped. One that has found the queue full is a task until there is
+    /// room.
+    ///
+    /// # Panics
+    /// When there was no room, and this thread is in no loop.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// evloop_runtime::block_on(async {
+    ///     let (sender, receiver) = mpsc::channel();
+    ///     evloop_runtime::spawn_blocking(move || sender.send("done")).detach();
+    ///     assert_eq!(evloop_runtime::spawn_blocking(move || receiver.recv()).await.unwrap(), Ok("done"));
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn detach(mut self)
+    where
+        T: 'static,
+    {
+        match self.stage {
+            Stage::Outside { .. } => drop(super::spawn(self)),
+            Stage::Inside(_) | Stage::Over => self.stage = Stage::Over,
+        }
+    }
+
     /// Has the pool take the job, if it has not yet.
     fn poll_enter(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (class, refused, place) = match mem::replace(&mut self.stage, Stage::Over) {

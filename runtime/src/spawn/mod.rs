@@ -88,7 +88,6 @@ impl<'a> TaskBuilder<'a> {
 }
 
 /// Runs a call to the file system on the pool, and makes one error of its own and the pool's.
-#[allow(dead_code, reason = "for the doors that touch the file system")]
 pub(crate) async fn blocking_io<T, W>(work: W) -> io::Result<T>
 where
     T: Send + 'static,

@@ -238,10 +238,25 @@ impl<T> Queue<T> {
         self.arena.get(self.head).map(|linked| &linked.value)
     }
 
+    /// Whether the one of that name still stands here.
+    #[must_use]
+    pub fn contains(&self, key: Key) -> bool {
+        self.arena.contains(key)
+    }
+
     /// The one of that name, to change, if it still stands here.
     #[must_use]
     pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         self.arena.get_mut(key).map(|linked| &mut linked.value)
+    }
+
+    /// Changes everyone, from the first to the last.
+    pub fn for_each_mut(&mut self, mut change: impl FnMut(&mut T)) {
+        let mut at = self.head;
+        while let Some(linked) = self.arena.get_mut(at) {
+            change(&mut linked.value);
+            at = linked.next;
+        }
     }
 
     /// Takes the one of that name out, wherever it stands.
@@ -293,7 +308,11 @@ mod tests {
         assert_eq!(queue.remove(keys[0]), Some(0));
         assert_eq!(queue.remove(keys[4]), Some(4));
         queue.push_back(9);
-        assert_eq!(std::iter::from_fn(|| queue.pop_front()).collect::<Vec<_>>(), [1, 3, 9]);
+        assert_eq!((queue.front(), queue.contains(keys[1]), queue.contains(keys[2])), (Some(&1), true, false));
+        let mut seen = Vec::new();
+        queue.for_each_mut(|value| seen.push(std::mem::replace(value, *value + 10)));
+        assert_eq!(seen, [1, 3, 9]);
+        assert_eq!(std::iter::from_fn(|| queue.pop_front()).collect::<Vec<_>>(), [11, 13, 19]);
     }
 
     #[derive(Debug, Clone)]

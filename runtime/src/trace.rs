@@ -71,6 +71,18 @@ pub enum Wait {
     Oneshot,
     /// A notification.
     Notify,
+    /// Permits of a semaphore.
+    Semaphore,
+    /// A mutex, or one side of a reader-writer lock.
+    Lock,
+    /// The others, at a barrier.
+    Barrier,
+    /// The value that another task is making for a once cell.
+    OnceCell,
+    /// Another value in a watch.
+    Change,
+    /// A cancellation, or the closing of a channel.
+    Cancel,
     /// A job of the thread pool, or a place in its queue.
     Pool,
     /// Its next turn: it yielded, or its budget was spent.

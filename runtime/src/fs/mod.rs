@@ -67,7 +67,8 @@ pub use whole::{append, copy, read, read_to_string, replace, write};
 
 use crate::context;
 use crate::failed::failed;
-use crate::spawn::{blocking_io, spawn_blocking};
+use crate::pool::JobClass;
+use crate::spawn::{blocking_io, spawn_blocking_in};
 use std::path::Path;
 use std::pin::Pin;
 use std::{fmt, io};

@@ -13,11 +13,29 @@
 //! borrowed or a lock is held: either may run code that comes back in. And who waits stands in line: first come, first
 //! served, and whoever is chosen and leaves hands on what it was chosen for.
 
-pub mod mpsc;
-mod notify;
-pub mod oneshot;
+mod line;
 
+mod barrier;
+pub mod broadcast;
+mod cancel;
+pub mod mpsc;
+mod mutex;
+mod notify;
+mod once_cell;
+pub mod oneshot;
+mod rwlock;
+mod semaphore;
+pub mod watch;
+
+pub use barrier::{Barrier, BarrierWait, BarrierWaitResult};
+pub use cancel::{CancellationToken, Cancelled, DropGuard, RunUntilCancelled};
+pub use mutex::{Guard, Lock, Mutex, MutexGuard, OwnedMutexGuard, TryLockError};
 pub use notify::{Notified, Notify};
+pub use once_cell::{GetOrInit, GetOrTryInit, OnceCell, SetError};
+pub use rwlock::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Read, ReadGuard, RwLock, RwLockReadGuard};
+pub use rwlock::{RwLockWriteGuard, Write, WriteGuard};
+pub use semaphore::{Acquire, AcquireError, OwnedSemaphorePermit, Permit, Semaphore, SemaphorePermit};
+pub use semaphore::TryAcquireError;
 
 use std::mem;
 use std::task::{Context, Waker};

@@ -1,8 +1,10 @@
 use super::super::testing::Task;
 use super::*;
-use crate::trace::OPERATIONS_PER_POLL;
+use crate::arena::Key;
+use crate::trace::{self, OPERATIONS_PER_POLL, Wait};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Wake;
+use std::task::{Poll, Wake};
 
 const SENT: Poll<Result<(), SendError<u8>>> = Poll::Ready(Ok(()));
 
@@ -245,4 +247,97 @@ fn receivers_that_wait_take_nothing_from_the_budget() {
     }
     assert_eq!(trace::end_poll(), Wait::Receive);
     assert_eq!(task.wakes(), 0);
+}
+
+#[test]
+fn reserved_room_is_nobody_elses_until_it_is_used_or_given_back() {
+    let (a, b, (sender, mut receiver)) = (Task::default(), Task::default(), channel(1));
+    let permit = sender.try_reserve().unwrap();
+    assert_eq!((sender.room(), sender.len(), sender.try_send(1)), (0, 0, Err(TrySendError::Full(1))));
+    let (mut reserve, mut send) = (sender.reserve(), sender.send(3));
+    trace::begin_poll(Key::NONE);
+    assert!(a.poll(&mut reserve).is_pending());
+    assert_eq!(trace::end_poll(), Wait::Send);
+    assert_eq!(b.poll(&mut send), Poll::Pending);
+    drop(permit);
+    let Poll::Ready(Ok(permit)) = a.poll(&mut reserve) else { panic!("it is the first in line") };
+    permit.send(2);
+    assert_eq!((a.wakes(), b.wakes()), (1, 0));
+    assert_eq!(receiver.try_recv(), Ok(2));
+    assert_eq!(b.poll(&mut send), SENT);
+    assert_eq!((sender.len(), sender.is_empty()), (1, false));
+}
+
+#[test]
+fn reservation_outlasts_close_and_the_end_comes_after_it() {
+    for used in [true, false] {
+        let (task, (sender, mut receiver)) = (Task::default(), channel(2));
+        let permit = sender.try_reserve().unwrap();
+        receiver.close();
+        assert_eq!(sender.try_reserve().unwrap_err(), TrySendError::Closed(()));
+        assert_eq!(task.poll(&mut receiver.recv()), Poll::Pending, "one may still come");
+        if used { permit.send(1) } else { drop(permit) }
+        assert_eq!(task.wakes(), 1);
+        assert_eq!(task.poll(&mut receiver.recv()), Poll::Ready(used.then_some(1)));
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+    }
+}
+
+#[test]
+fn what_is_sent_into_reserved_room_of_a_receiver_that_is_gone_is_dropped() {
+    let (message, (sender, receiver)) = (Rc::new(()), channel(1));
+    let permit = sender.try_reserve().unwrap();
+    drop(receiver);
+    permit.send(Rc::clone(&message));
+    assert_eq!(Rc::strong_count(&message), 1);
+}
+
+#[test]
+fn many_that_are_taken_at_once_make_room_for_as_many_who_wait() {
+    let (a, b, (sender, mut receiver)) = (Task::default(), Task::default(), channel(2));
+    (0..2).for_each(|n| sender.try_send(n).unwrap());
+    let (mut first, mut second) = (sender.send(2), sender.send(3));
+    assert!(a.poll(&mut first).is_pending() && b.poll(&mut second).is_pending());
+    let mut buffer = Vec::new();
+    assert_eq!(a.poll(&mut receiver.recv_many(&mut buffer, 0)), Poll::Ready(0));
+    assert_eq!(a.poll(&mut receiver.recv_many(&mut buffer, 9)), Poll::Ready(2));
+    assert_eq!((buffer.as_slice(), a.wakes(), b.wakes()), (&[0, 1][..], 1, 1));
+    assert_eq!(sender.room(), 0, "both places are promised");
+    assert_eq!((b.poll(&mut second), a.poll(&mut first)), (SENT, SENT));
+    assert_eq!(received(&mut receiver), [3, 2], "both had room, and the second came first");
+    assert!(a.poll(&mut receiver.recv_many(&mut buffer, 1)).is_pending());
+}
+
+#[test]
+fn sender_learns_that_the_receiver_is_closed() {
+    let (task, (sender, mut receiver)) = (Task::default(), channel::<u8>(1));
+    let other = sender.clone();
+    let mut closed = sender.closed();
+    assert_eq!(task.poll(&mut closed), Poll::Pending);
+    receiver.close();
+    assert_eq!((task.wakes(), task.poll(&mut closed)), (1, Poll::Ready(())));
+    assert!(sender.same_channel(&other) && !sender.same_channel(&channel(1).0));
+}
+
+#[test]
+fn weak_sender_does_not_keep_the_channel_open() {
+    let (task, (sender, mut receiver)) = (Task::default(), unbounded());
+    let weak = sender.downgrade();
+    weak.upgrade().unwrap().send(1).unwrap();
+    drop(sender);
+    assert!(weak.upgrade().is_none());
+    assert_eq!(task.poll(&mut receiver.recv()), Poll::Ready(Some(1)));
+    assert_eq!(task.poll(&mut receiver.recv()), Poll::Ready(None));
+}
+
+#[test]
+fn unbounded_channel_never_makes_a_sender_wait_and_tells_how_many_are_queued() {
+    let (sender, mut receiver) = unbounded();
+    (0..1_000).for_each(|n| sender.send(n).unwrap());
+    assert_eq!((sender.len(), receiver.len()), (1_000, 1_000));
+    let mut buffer = Vec::new();
+    assert_eq!(Task::default().poll(&mut receiver.recv_many(&mut buffer, 999)), Poll::Ready(999));
+    receiver.close();
+    assert_eq!((sender.send(7), receiver.try_recv()), (Err(SendError(7)), Ok(999)));
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
 }

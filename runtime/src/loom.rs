@@ -5,8 +5,12 @@
 //! interleaving that the memory model allows.
 
 #[cfg(not(loom))]
+pub(crate) use std::thread::{Thread, current, park};
+#[cfg(not(loom))]
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool};
 
+#[cfg(loom)]
+pub(crate) use loom::thread::{Thread, current, park};
 #[cfg(loom)]
 pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool};
 

@@ -190,15 +190,30 @@ pub fn waits_for(wait: Wait) {
 /// Nothing is lost: the operation has not begun when this is `Pending`.
 #[inline]
 pub fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
-    NOTES.with(|notes| {
-        if let Some(left) = notes.budget.get().checked_sub(1) {
+    if take_budget() {
+        return Poll::Ready(());
+    }
+    next_turn(cx);
+    Poll::Pending
+}
+
+/// Takes one operation from the budget of this poll, if there is one left. Who gets none calls [`next_turn`] and returns
+/// `Pending`: [`poll_budget`] in two halves, for who holds a lock in between.
+#[inline]
+pub(crate) fn take_budget() -> bool {
+    NOTES.with(|notes| match notes.budget.get().checked_sub(1) {
+        Some(left) => {
             notes.budget.set(left);
-            return Poll::Ready(());
+            true
         }
-        notes.wait.set(Wait::Turn);
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        None => false,
     })
+}
+
+/// Wakes the task for its next turn, because its budget is spent.
+pub(crate) fn next_turn(cx: &mut Context<'_>) {
+    waits_for(Wait::Turn);
+    cx.waker().wake_by_ref();
 }
 
 /// Takes what an operation has moved from the budget of this poll, too: large pieces take longer than small ones, and a

@@ -1,13 +1,22 @@
-//! Waiting for each other: a notification, one value, a channel of many.
+//! Waiting for each other: news, values, locks, and the word to stop.
 //!
 //! | | carries | from whom to whom |
 //! |---|---|---|
 //! | [`Notify`] | nothing but the news | anyone on this thread to one waiter, or to all |
-//! | [`mpsc`] | many values, bounded | many senders on this thread to one receiver |
+//! | [`CancellationToken`] | the word to stop, once | anyone on this thread to all, and to all below in a tree |
+//! | [`Barrier`] | nothing | the last of so many to all of them |
+//! | [`Semaphore`], [`Mutex`], [`RwLock`] | a permit, a value | who goes to who comes next |
+//! | [`OnceCell`] | one value that is made once | who asks first to all |
+//! | [`watch`] | the latest value | senders on this thread to all receivers |
+//! | [`broadcast`] | many values, bounded | senders on this thread to all receivers, each value to each |
+//! | [`mpsc`] | many values, bounded or not | many senders on this thread to one receiver |
+//! | [`remote`] | many values, bounded or not | many senders on any threads to one receiver on any |
 //! | [`oneshot`] | one value | any thread to any thread |
 //!
-//! Tasks never leave their thread, so what only tasks share needs no lock: `Notify` and `mpsc` are cells, and the
-//! compiler keeps them at home. `oneshot` alone may cross threads, which is how an answer comes back from one.
+//! Tasks never leave their thread, so what only tasks share needs no lock: nearly all of these are cells, and the
+//! compiler keeps them at home. `oneshot` and `remote` alone may cross threads, which is how work and answers do. Any of
+//! the others is reached from afar by a call that is posted: `Handle::spawn` runs a closure at home, which notifies or
+//! cancels there.
 //!
 //! Two rules hold everywhere here. Nobody is woken, and no waker or value of the user is dropped, while a cell is
 //! borrowed or a lock is held: either may run code that comes back in. And who waits stands in line: first come, first
@@ -23,6 +32,7 @@ mod mutex;
 mod notify;
 mod once_cell;
 pub mod oneshot;
+pub mod remote;
 mod rwlock;
 mod semaphore;
 pub mod watch;

@@ -5,14 +5,14 @@
 //! interleaving that the memory model allows.
 
 #[cfg(not(loom))]
-pub(crate) use std::thread::{Thread, current, park};
-#[cfg(not(loom))]
 pub(crate) use std::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool};
+#[cfg(not(loom))]
+pub(crate) use std::thread::{Thread, current, park};
 
 #[cfg(loom)]
-pub(crate) use loom::thread::{Thread, current, park};
-#[cfg(loom)]
 pub(crate) use loom::sync::{Arc, Mutex, MutexGuard, atomic::AtomicBool};
+#[cfg(loom)]
+pub(crate) use loom::thread::{Thread, current, park};
 
 /// Locks, and goes on after a panic elsewhere: every critical section of this crate leaves its data whole at each step.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -92,7 +92,9 @@ impl CancellationToken {
             nodes.extend(living.filter(|child| !child.cancelled.replace(true)));
             at += 1;
         }
-        nodes.iter().for_each(|node| node.line.wake_all());
+        for node in &nodes {
+            node.line.wake_all();
+        }
     }
 
     /// Whether it is cancelled.

@@ -21,12 +21,11 @@ impl Line {
     /// Stands in line, or stays where it stands with the waker of the task that polls now.
     pub(super) fn stand(&self, place: &mut Option<Key>, cx: &Context<'_>) {
         let mut wakers = self.wakers.borrow_mut();
-        let old = match place.and_then(|key| wakers.get_mut(key)) {
-            Some(waker) => renew(waker, cx),
-            None => {
-                *place = Some(wakers.push_back(cx.waker().clone()));
-                None
-            }
+        let old = if let Some(waker) = place.and_then(|key| wakers.get_mut(key)) {
+            renew(waker, cx)
+        } else {
+            *place = Some(wakers.push_back(cx.waker().clone()));
+            None
         };
         drop(wakers);
         drop(old);

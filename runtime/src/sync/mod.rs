@@ -14,9 +14,8 @@
 //! | [`oneshot`] | one value | any thread to any thread |
 //!
 //! Tasks never leave their thread, so what only tasks share needs no lock: nearly all of these are cells, and the
-//! compiler keeps them at home. `oneshot` and `remote` alone may cross threads, which is how work and answers do. Any of
-//! the others is reached from afar by a call that is posted: `Handle::spawn` runs a closure at home, which notifies or
-//! cancels there.
+//! compiler keeps them at home. `oneshot` and `remote` alone may cross threads, which is how work and answers do. To
+//! notify or cancel from afar, a task at home awaits one of these, and then notifies or cancels there.
 //!
 //! Two rules hold everywhere here. Nobody is woken, and no waker or value of the user is dropped, while a cell is
 //! borrowed or a lock is held: either may run code that comes back in. And who waits stands in line: first come, first
@@ -42,10 +41,10 @@ pub use cancel::{CancellationToken, Cancelled, DropGuard, RunUntilCancelled};
 pub use mutex::{Guard, Lock, Mutex, MutexGuard, OwnedMutexGuard, TryLockError};
 pub use notify::{Notified, Notify};
 pub use once_cell::{GetOrInit, GetOrTryInit, OnceCell, SetError};
-pub use rwlock::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Read, ReadGuard, RwLock, RwLockReadGuard};
-pub use rwlock::{RwLockWriteGuard, Write, WriteGuard};
-pub use semaphore::{Acquire, AcquireError, OwnedSemaphorePermit, Permit, Semaphore, SemaphorePermit};
+pub use rwlock::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, ReadGuard, ReadLock, RwLock, RwLockReadGuard};
+pub use rwlock::{RwLockWriteGuard, WriteGuard, WriteLock};
 pub use semaphore::TryAcquireError;
+pub use semaphore::{Acquire, AcquireError, OwnedSemaphorePermit, Permit, Semaphore, SemaphorePermit};
 
 use std::mem;
 use std::task::{Context, Waker};

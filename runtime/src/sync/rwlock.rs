@@ -79,8 +79,8 @@ impl<T> RwLock<T> {
     ///
     /// # Cancel safety
     /// Nothing is lost but the place in line.
-    pub fn read(&self) -> Read<T, &RwLock<T>> {
-        Read { turn: Turn::new(self, 1) }
+    pub fn read(&self) -> ReadLock<T, &RwLock<T>> {
+        ReadLock { turn: Turn::new(self, 1) }
     }
 
     /// Waits until nobody holds it, nor waits in front.
@@ -89,24 +89,24 @@ impl<T> RwLock<T> {
     ///
     /// # Cancel safety
     /// Nothing is lost but the place in line; the readers who waited behind go on.
-    pub fn write(&self) -> Write<T, &RwLock<T>> {
-        Write { turn: Turn::new(self, READERS_MAX) }
+    pub fn write(&self) -> WriteLock<T, &RwLock<T>> {
+        WriteLock { turn: Turn::new(self, READERS_MAX) }
     }
 
     /// As [`read`](RwLock::read), for a guard that may be kept anywhere on this thread.
     ///
     /// # Cancel safety
     /// As that of `read`.
-    pub fn read_owned(self: Rc<Self>) -> Read<T, Rc<RwLock<T>>> {
-        Read { turn: Turn::new(self, 1) }
+    pub fn read_owned(self: Rc<Self>) -> ReadLock<T, Rc<RwLock<T>>> {
+        ReadLock { turn: Turn::new(self, 1) }
     }
 
     /// As [`write`](RwLock::write), for a guard that may be kept anywhere on this thread.
     ///
     /// # Cancel safety
     /// As that of `write`.
-    pub fn write_owned(self: Rc<Self>) -> Write<T, Rc<RwLock<T>>> {
-        Write { turn: Turn::new(self, READERS_MAX) }
+    pub fn write_owned(self: Rc<Self>) -> WriteLock<T, Rc<RwLock<T>>> {
+        WriteLock { turn: Turn::new(self, READERS_MAX) }
     }
 
     /// Reads if no writer holds it, and nobody waits.
@@ -187,11 +187,11 @@ impl<T: fmt::Debug> fmt::Debug for RwLock<T> {
 
 /// The future that [`RwLock::read`] and [`RwLock::read_owned`] return.
 #[must_use = "futures do nothing unless they are awaited"]
-pub struct Read<T, L: Deref<Target = RwLock<T>>> {
+pub struct ReadLock<T, L: Deref<Target = RwLock<T>>> {
     turn: Turn<L>,
 }
 
-impl<T, L: Deref<Target = RwLock<T>>> Future for Read<T, L> {
+impl<T, L: Deref<Target = RwLock<T>>> Future for ReadLock<T, L> {
     type Output = ReadGuard<T, L>;
 
     /// # Panics
@@ -202,19 +202,19 @@ impl<T, L: Deref<Target = RwLock<T>>> Future for Read<T, L> {
     }
 }
 
-impl<T, L: Deref<Target = RwLock<T>>> fmt::Debug for Read<T, L> {
+impl<T, L: Deref<Target = RwLock<T>>> fmt::Debug for ReadLock<T, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Read").finish_non_exhaustive()
+        f.debug_struct("ReadLock").finish_non_exhaustive()
     }
 }
 
 /// The future that [`RwLock::write`] and [`RwLock::write_owned`] return.
 #[must_use = "futures do nothing unless they are awaited"]
-pub struct Write<T, L: Deref<Target = RwLock<T>>> {
+pub struct WriteLock<T, L: Deref<Target = RwLock<T>>> {
     turn: Turn<L>,
 }
 
-impl<T, L: Deref<Target = RwLock<T>>> Future for Write<T, L> {
+impl<T, L: Deref<Target = RwLock<T>>> Future for WriteLock<T, L> {
     type Output = WriteGuard<T, L>;
 
     /// # Panics
@@ -225,9 +225,9 @@ impl<T, L: Deref<Target = RwLock<T>>> Future for Write<T, L> {
     }
 }
 
-impl<T, L: Deref<Target = RwLock<T>>> fmt::Debug for Write<T, L> {
+impl<T, L: Deref<Target = RwLock<T>>> fmt::Debug for WriteLock<T, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Write").finish_non_exhaustive()
+        f.debug_struct("WriteLock").finish_non_exhaustive()
     }
 }
 

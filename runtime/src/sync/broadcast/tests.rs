@@ -128,8 +128,8 @@ fn endless_messages_do_not_hold_the_loop() {
     let (task, (sender, mut receiver)) = (Task::default(), channel(200));
     assert!((0..200).all(|number| sender.send(number).is_ok()));
     trace::begin_poll(Key::NONE);
-    let received = (0..1_000).take_while(|_| task.poll(&mut receiver.recv()).is_ready()).count();
-    assert_eq!(received, OPERATIONS_PER_POLL as usize);
+    let taken = (0..1_000).take_while(|_| task.poll(&mut receiver.recv()).is_ready()).count();
+    assert_eq!(taken, OPERATIONS_PER_POLL as usize);
     assert_eq!(trace::end_poll(), Wait::Turn);
 }
 

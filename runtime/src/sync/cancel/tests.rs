@@ -42,8 +42,8 @@ fn cancel_goes_down_and_not_up_nor_to_siblings() {
 fn parents_are_woken_before_children_and_older_before_younger() {
     let order = Arc::default();
     let root = CancellationToken::new();
-    let (older, younger) = (root.child_token(), root.child_token());
-    let tokens = [&older.child_token(), &younger, &older, &root];
+    let (first, second) = (root.child_token(), root.child_token());
+    let tokens = [&first.child_token(), &second, &first, &root];
     let mut waiting = tokens.map(CancellationToken::cancelled);
     for (name, future) in (0..).zip(&mut waiting) {
         let waker = Waker::from(Arc::new(Named(name, Arc::clone(&order))));

@@ -276,7 +276,11 @@ fn reservation_outlasts_close_and_the_end_comes_after_it() {
         receiver.close();
         assert_eq!(sender.try_reserve().unwrap_err(), TrySendError::Closed(()));
         assert_eq!(task.poll(&mut receiver.recv()), Poll::Pending, "one may still come");
-        if used { permit.send(1) } else { drop(permit) }
+        if used {
+            permit.send(1);
+        } else {
+            drop(permit);
+        }
         assert_eq!(task.wakes(), 1);
         assert_eq!(task.poll(&mut receiver.recv()), Poll::Ready(used.then_some(1)));
         assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));

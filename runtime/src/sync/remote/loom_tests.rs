@@ -1,6 +1,6 @@
 use super::*;
-use std::task::Context;
 use ::loom::thread;
+use std::task::Context;
 
 #[test]
 fn loom_messages_of_two_senders_arrive_and_the_waiter_is_woken_for_each() {

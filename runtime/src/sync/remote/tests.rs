@@ -126,9 +126,11 @@ fn threads_hand_each_other_more_than_there_is_room_for_and_more_than_a_budget() 
         })
         .collect();
     drop(sender);
-    let received: Vec<usize> = std::iter::from_fn(|| receiver.blocking_recv()).collect();
-    senders.into_iter().for_each(|sender| sender.join().unwrap());
-    assert_eq!((received.len(), received.iter().sum()), (2 * count, count * (count - 1)));
+    let numbers: Vec<usize> = std::iter::from_fn(|| receiver.blocking_recv()).collect();
+    for sender in senders {
+        sender.join().unwrap();
+    }
+    assert_eq!((numbers.len(), numbers.iter().sum()), (2 * count, count * (count - 1)));
 }
 
 #[test]

@@ -72,7 +72,12 @@ impl Gate {
         Ok(())
     }
 
-    fn poll_take(&self, wanted: usize, place: &mut Option<Key>, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
+    fn poll_take(
+        &self,
+        wanted: usize,
+        place: &mut Option<Key>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), AcquireError>> {
         if !self.is_due(wanted, *place) {
             self.stand(wanted, place, cx);
             trace::waits_for(self.wait);
@@ -90,12 +95,11 @@ impl Gate {
 
     fn stand(&self, wanted: usize, place: &mut Option<Key>, cx: &Context<'_>) {
         let mut state = self.state.borrow_mut();
-        let old = match place.and_then(|key| state.line.get_mut(key)) {
-            Some(Waiter { waker: Some(waker), .. }) => renew(waker, cx),
-            _ => {
-                *place = Some(state.line.push_back(Waiter { wanted, waker: Some(cx.waker().clone()) }));
-                None
-            }
+        let old = if let Some(Waiter { waker: Some(waker), .. }) = place.and_then(|key| state.line.get_mut(key)) {
+            renew(waker, cx)
+        } else {
+            *place = Some(state.line.push_back(Waiter { wanted, waker: Some(cx.waker().clone()) }));
+            None
         };
         drop(state);
         drop(old);

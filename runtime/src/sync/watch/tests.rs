@@ -1,5 +1,8 @@
 use super::super::testing::Task;
 use super::*;
+use crate::arena::Key;
+use crate::trace::{self, Wait};
+use std::task::Poll;
 
 const CHANGED: Poll<Result<(), RecvError>> = Poll::Ready(Ok(()));
 const ENDED: Poll<Result<(), RecvError>> = Poll::Ready(Err(RecvError(())));

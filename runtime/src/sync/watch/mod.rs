@@ -3,17 +3,17 @@
 //! Every change gives the value another version, and each receiver keeps the version that it has seen last. A change is
 //! there when the two differ; nothing is queued, so a slow receiver costs nothing and sees the latest only.
 
+mod wait;
+
+pub use wait::{Changed, Closed, WaitFor};
+
 use std::cell::{self, Cell, RefCell};
 use std::fmt;
 use std::mem;
 use std::ops::Deref;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
 
 use super::line::Line;
-use crate::arena::Key;
-use crate::trace::{self, Wait};
 
 /// A value within this thread that is watched: whoever has a [`Receiver`] sees the latest, and may wait for a change.
 ///
@@ -190,7 +190,7 @@ impl<T> Sender<T> {
     /// # Cancel safety
     /// Nothing is lost.
     pub fn closed(&self) -> Closed<'_, T> {
-        Closed { shared: &self.shared, place: None }
+        Closed::new(&self.shared)
     }
 
     /// Whether both change the same value.
@@ -281,7 +281,7 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     /// Nothing is lost: until it is ready, nothing counts as seen.
     pub fn changed(&mut self) -> Changed<'_, T> {
-        Changed { receiver: self, place: None }
+        Changed::new(self)
     }
 
     /// Waits until the value is as wanted, and gives it; at once, if it is so now. What was looked at counts as seen.
@@ -308,27 +308,12 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     /// Values that were not as wanted stay seen; nothing else is lost.
     pub fn wait_for<F: FnMut(&T) -> bool>(&mut self, wanted: F) -> WaitFor<'_, T, F> {
-        WaitFor { receiver: Some(self), place: None, wanted, looked: false }
+        WaitFor::new(self, wanted)
     }
 
     /// Whether both see the same value.
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
         Rc::ptr_eq(&self.shared, &other.shared)
-    }
-
-    fn is_new(&self) -> bool {
-        self.shared.version.get() != self.seen
-    }
-
-    /// Whether there is a change, or the end. Else the task waits.
-    fn poll_news(&self, place: &mut Option<Key>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_new() || self.shared.senders.get() == 0 {
-            ready!(trace::poll_budget(cx));
-            return Poll::Ready(());
-        }
-        self.shared.watching.stand(place, cx);
-        trace::waits_for(Wait::Change);
-        Poll::Pending
     }
 }
 
@@ -377,124 +362,6 @@ impl<T> Deref for Ref<'_, T> {
 
     fn deref(&self) -> &T {
         &self.value
-    }
-}
-
-/// The future that [`Receiver::changed`] returns.
-#[derive(Debug)]
-#[must_use = "futures do nothing unless they are awaited"]
-pub struct Changed<'a, T> {
-    receiver: &'a mut Receiver<T>,
-    place: Option<Key>,
-}
-
-impl<T> Future for Changed<'_, T> {
-    type Output = Result<(), RecvError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        ready!(this.receiver.poll_news(&mut this.place, cx));
-        let is_new = this.receiver.is_new();
-        this.receiver.mark_unchanged();
-        Poll::Ready(if is_new { Ok(()) } else { Err(RecvError(())) })
-    }
-}
-
-impl<T> Drop for Changed<'_, T> {
-    fn drop(&mut self) {
-        self.receiver.shared.watching.leave(&mut self.place);
-    }
-}
-
-/// The future that [`Receiver::wait_for`] returns.
-#[must_use = "futures do nothing unless they are awaited"]
-pub struct WaitFor<'a, T, F> {
-    /// `None` after the end.
-    receiver: Option<&'a mut Receiver<T>>,
-    place: Option<Key>,
-    wanted: F,
-    /// Whether the value was looked at once; from then on, only changes are.
-    looked: bool,
-}
-
-/// Nothing in it is pinned.
-impl<T, F> Unpin for WaitFor<'_, T, F> {}
-
-impl<'a, T, F: FnMut(&T) -> bool> Future for WaitFor<'a, T, F> {
-    type Output = Result<Ref<'a, T>, RecvError>;
-
-    /// # Panics
-    /// When it is polled again after it was ready.
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        let receiver = this.receiver.as_mut().expect("wait_for is not polled after it was ready");
-        loop {
-            if mem::replace(&mut this.looked, true) {
-                ready!(receiver.poll_news(&mut this.place, cx));
-                if !receiver.is_new() {
-                    this.end();
-                    return Poll::Ready(Err(RecvError(())));
-                }
-            }
-            if (this.wanted)(&receiver.borrow_and_update()) {
-                let receiver: &'a Receiver<T> = this.end().expect("it was here just now");
-                return Poll::Ready(Ok(receiver.borrow()));
-            }
-        }
-    }
-}
-
-impl<'a, T, F> WaitFor<'a, T, F> {
-    /// Waits no more, and gives up the receiver.
-    fn end(&mut self) -> Option<&'a mut Receiver<T>> {
-        let receiver = self.receiver.take()?;
-        receiver.shared.watching.leave(&mut self.place);
-        Some(receiver)
-    }
-}
-
-impl<T, F> Drop for WaitFor<'_, T, F> {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-impl<T, F> fmt::Debug for WaitFor<'_, T, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WaitFor").field("receiver", &self.receiver).finish_non_exhaustive()
-    }
-}
-
-/// The future that [`Sender::closed`] returns.
-#[must_use = "futures do nothing unless they are awaited"]
-pub struct Closed<'a, T> {
-    shared: &'a Shared<T>,
-    place: Option<Key>,
-}
-
-impl<T> Future for Closed<'_, T> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        if this.shared.receivers.get() == 0 {
-            return Poll::Ready(());
-        }
-        this.shared.closing.stand(&mut this.place, cx);
-        trace::waits_for(Wait::Cancel);
-        Poll::Pending
-    }
-}
-
-impl<T> Drop for Closed<'_, T> {
-    fn drop(&mut self) {
-        self.shared.closing.leave(&mut self.place);
-    }
-}
-
-impl<T> fmt::Debug for Closed<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Closed").finish_non_exhaustive()
     }
 }
 

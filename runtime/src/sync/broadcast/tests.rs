@@ -148,11 +148,11 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         6 => any::<usize>().prop_map(Op::Recv),
         1 => any::<usize>().prop_map(Op::Leave),
     ];
-    proptest::collection::vec(op, 0..100)
+    proptest::collection::vec(op, 0..if cfg!(miri) { 10 } else { 100 })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The slow twin: messages are their own numbers, none is ever forgotten, and each receiver has a number.
     #[test]

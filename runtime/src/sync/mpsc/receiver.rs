@@ -182,7 +182,7 @@ impl<T> Receiver<T> {
         self.len() == 0
     }
 
-    /// How many messages the channel may hold, as [`Sender::capacity`] tells.
+    /// How many messages the channel may hold, as [`Sender::capacity`](super::Sender::capacity) tells.
     pub fn capacity(&self) -> usize {
         self.channel.state.borrow().capacity()
     }

@@ -168,7 +168,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         1 => (0..3_usize).prop_map(Op::Forget),
         1 => Just(Op::Close),
     ];
-    proptest::collection::vec(op, 0..60)
+    proptest::collection::vec(op, 0..if cfg!(miri) { 10 } else { 60 })
 }
 
 /// The slow twin: everybody who waits or was granted, by number, in one list.
@@ -217,7 +217,7 @@ impl Twin {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 512 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn semaphore_agrees_with_its_slow_twin(ops in ops()) {

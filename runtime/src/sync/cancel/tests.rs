@@ -83,7 +83,7 @@ fn grandchild_whose_parent_is_dropped_is_cancelled_all_the_same() {
 
 #[test]
 fn deep_tree_is_cancelled_and_dropped_without_recursion() {
-    let depth = if cfg!(miri) { 1_000 } else { 200_000 };
+    let depth = if cfg!(miri) { 30 } else { 200_000 };
     let root = CancellationToken::new();
     let chain = || (0..depth).fold(root.clone(), |parent, _| parent.child_token());
     drop(chain());

@@ -101,6 +101,12 @@ impl fmt::Display for Wait {
             Wait::Send => f.write_str("room in a channel"),
             Wait::Oneshot => f.write_str("a oneshot's value"),
             Wait::Notify => f.write_str("a notification"),
+            Wait::Semaphore => f.write_str("permits of a semaphore"),
+            Wait::Lock => f.write_str("a lock"),
+            Wait::Barrier => f.write_str("the others at a barrier"),
+            Wait::OnceCell => f.write_str("the value of a once cell"),
+            Wait::Change => f.write_str("a change in a watch"),
+            Wait::Cancel => f.write_str("a cancellation"),
             Wait::Pool => f.write_str("the pool"),
             Wait::Turn => f.write_str("its next turn"),
         }

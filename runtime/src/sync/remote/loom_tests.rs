@@ -1,5 +1,6 @@
 use super::*;
 use ::loom::thread;
+use std::pin::Pin;
 use std::task::Context;
 
 #[test]
@@ -63,18 +64,13 @@ fn loom_promise_of_a_send_that_is_dropped_goes_to_the_next() {
     ::loom::model(|| {
         let (sender, mut receiver) = channel(1);
         assert!(sender.try_send(0).is_ok());
-        let other = sender.clone();
-        let gives_up = thread::spawn(move || {
-            let mut send = Box::pin(other.send(1));
-            let _ = send.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        });
-        let waits = thread::spawn(move || sender.blocking_send(2).is_ok());
-        let mut last = None;
-        while let Some(number) = receiver.blocking_recv() {
-            last = last.max(Some(number));
-        }
-        assert_eq!(last, Some(2));
-        gives_up.join().unwrap();
-        assert!(waits.join().unwrap());
+        let (mut gives_up, mut waits) = (Box::pin(sender.send(1)), sender.send(2));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(gives_up.as_mut().poll(&mut cx).is_pending());
+        assert!(Pin::new(&mut waits).poll(&mut cx).is_pending());
+        let thread = thread::spawn(move || (receiver.blocking_recv(), receiver.blocking_recv()));
+        drop(gives_up);
+        assert!(blocking::wait(waits).is_ok());
+        assert_eq!(thread.join().unwrap(), (Some(0), Some(2)));
     });
 }

@@ -77,7 +77,7 @@ const RUNTIME: &[Room] = &[
     room("L4", "fs/",           "files, folders and what happens to them, to be awaited"),
     room("L4", "net/",          "sockets to be awaited"),
     room("L4", "process/",      "children: started, talked with, waited for by their descriptors"),
-    room("L4", "signal.rs",     "signals to be awaited"),
+    room("L4", "signal/",       "signals to be awaited, and sent"),
     room("L4", "turn.rs",       "hooks: to take part in the turn"),
 ];
 

@@ -129,6 +129,11 @@ pub(crate) fn run_until_done(runtime: &Runtime) -> bool {
     alive
 }
 
+/// How many descriptors this process has open.
+pub(crate) fn open_descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").expect("Linux tells what is open").count()
+}
+
 /// Runs the body of that test in a process of its own: limits and signals are a whole process's. `limits` is what the shell
 /// does before.
 pub(crate) fn in_child(test: &str, limits: &str, body: impl FnOnce()) {

@@ -4,16 +4,21 @@
 
 mod common;
 
-use common::{Trace, Watched, manual, ms, until};
+use common::{Trace, Watched, in_child, manual, ms, open_descriptors, until};
 use evloop::future::{Either, join, race, yield_now};
 use evloop::io::AsyncRead;
 use evloop::net::TcpListener;
 use evloop::sync::oneshot;
-use evloop::time::{MissedTicks, advance, interval, interval_at, now, sleep, sleep_until, timeout, timeout_at};
-use evloop::{spawn, spawn_blocking};
-use std::future::{pending, ready};
+use evloop::time::{
+    MissedTicks, Timer, advance, interval, interval_at, now, sleep, sleep_precise, sleep_until, timeout, timeout_at,
+    turn_now,
+};
+use evloop::{Mode, spawn, spawn_blocking, turn};
+use std::cell::RefCell;
+use std::future::{pending, poll_fn, ready};
 use std::io::{self, Write};
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::{Context, Waker};
@@ -196,14 +201,12 @@ fn reset_sleep_stands_behind_its_equals() {
 
 #[test]
 fn reset_while_a_task_waits_needs_no_second_poll() {
-    use std::cell::RefCell;
-    use std::rc::Rc;
     manual().block_on(async {
         let start = now();
         let shared = Rc::new(RefCell::new(sleep(ms(10))));
         let inner = Rc::clone(&shared);
         let waiter = spawn(async move {
-            std::future::poll_fn(|cx| std::pin::Pin::new(&mut *inner.borrow_mut()).poll(cx)).await;
+            poll_fn(|cx| Pin::new(&mut *inner.borrow_mut()).poll(cx)).await;
             now() - start
         });
         yield_now().await;
@@ -352,6 +355,387 @@ fn interval_with_a_period_beyond_all_time_ticks_once() {
         ticks.tick().await;
         assert!(timeout(HOUR, ticks.tick()).await.is_err());
     });
+}
+
+#[test]
+fn new_period_begins_with_the_next_tick_and_a_reset_moves_it() {
+    manual().block_on(async {
+        let start = now();
+        let mut ticks = interval(ms(10));
+        ticks.set_missed_ticks(MissedTicks::Skip);
+        assert_eq!(ticks.missed_ticks(), MissedTicks::Skip);
+        ticks.tick().await;
+        ticks.set_period(ms(3));
+        assert_eq!((ticks.period(), ticks.deadline()), (ms(3), start + ms(10)));
+        assert_eq!(ticks.tick().await - start, ms(10), "this one was planned already");
+        assert_eq!(ticks.tick().await - start, ms(13));
+        ticks.reset_after(ms(7));
+        assert_eq!(ticks.tick().await - start, ms(20));
+        ticks.reset_after(Duration::ZERO);
+        assert_eq!(ticks.tick().await - start, ms(20));
+        ticks.reset_at(start + ms(50));
+        assert_eq!(ticks.tick().await - start, ms(50));
+        assert_eq!(ticks.tick().await - start, ms(53));
+    });
+}
+
+#[test]
+#[should_panic(expected = "a period longer than zero")]
+fn period_of_nothing_is_refused_later_too() {
+    manual().block_on(async { interval(ms(1)).set_period(Duration::ZERO) });
+}
+
+#[test]
+fn interval_that_counts_keeps_the_loop_alive() {
+    let runtime = manual();
+    let mut ticks = runtime.enter(|| interval(ms(1)));
+    assert!(!runtime.run(Mode::UntilDone).unwrap());
+    ticks.set_referenced(true);
+    runtime.enter(|| ticks.reset_after(ms(1)));
+    assert!(runtime.run(Mode::NoWait).unwrap());
+}
+
+// --- Timer: libuv's own ------------------------------------------------------------------------------------------------
+
+/// When a timer fires, in milliseconds since the start, until it stops or has done so `fired_max` times.
+async fn firings(timer: &mut Timer, start: Instant, fired_max: usize) -> Vec<u128> {
+    let mut fired = Vec::new();
+    while fired.len() < fired_max && timer.fired().await {
+        fired.push((now() - start).as_millis());
+    }
+    fired
+}
+
+#[test]
+fn timer() {
+    manual().block_on(async {
+        let start = now();
+        let (mut once, mut repeat, mut never) = (Timer::new(), Timer::new(), Timer::new());
+        assert!(!once.is_active() && once.due_in().is_none() && once.deadline().is_none());
+        assert!(!never.fired().await, "it was not started");
+        once.start(ms(20), Duration::ZERO);
+        repeat.start(ms(100), ms(100));
+        never.start(ms(50), Duration::ZERO);
+        assert_eq!((never.due_in(), never.deadline()), (Some(ms(50)), Some(start + ms(50))));
+        never.stop();
+        assert!(!never.is_active() && !never.fired().await);
+        assert_eq!(firings(&mut once, start, 9).await, [20]);
+        assert_eq!(firings(&mut repeat, start, 5).await, [100, 200, 300, 400, 500]);
+        assert!(!never.fired().await);
+    });
+}
+
+#[test]
+fn timer_again() {
+    manual().block_on(async {
+        let start = now();
+        let mut never_started = Timer::new();
+        assert_eq!(never_started.again().unwrap_err().kind(), io::ErrorKind::InvalidInput);
+
+        let mut repeats = Timer::new();
+        repeats.start(ms(50), Duration::ZERO);
+        assert_eq!(repeats.repeat(), Duration::ZERO);
+        repeats.again().unwrap();
+        assert_eq!(repeats.due_in(), Some(ms(50)), "without a repeat, nothing changes");
+        repeats.set_repeat(ms(100));
+        assert_eq!((repeats.repeat(), repeats.due_in()), (ms(100), Some(ms(50))));
+        repeats.again().unwrap();
+        assert_eq!(repeats.due_in(), Some(ms(100)));
+
+        sleep(ms(40)).await;
+        repeats.again().unwrap();
+        assert_eq!(firings(&mut repeats, start, 2).await, [140, 240]);
+        repeats.set_repeat(ms(10));
+        assert_eq!(firings(&mut repeats, start, 2).await, [340, 350], "from the next one on");
+        repeats.stop();
+        repeats.again().unwrap();
+        assert_eq!(firings(&mut repeats, start, 1).await, [360], "stopped, it can begin again");
+        repeats.set_repeat(Duration::ZERO);
+        assert_eq!(firings(&mut repeats, start, 9).await, [370]);
+    });
+}
+
+#[test]
+fn timer_start_twice() {
+    manual().block_on(async {
+        let start = now();
+        let mut twice = Timer::new();
+        twice.start(86_400 * ms(1_000), Duration::ZERO);
+        twice.start(ms(10), Duration::ZERO);
+        assert_eq!(firings(&mut twice, start, 9).await, [10]);
+    });
+}
+
+/// Starts timers of these names one after the other, and tells in which order they fire.
+fn order(table: &[(&'static str, u64)]) -> Vec<String> {
+    let (runtime, trace) = (manual(), Trace::default());
+    runtime.block_on(async {
+        let mut waiting = Vec::new();
+        for (name, timeout) in table {
+            let (mut timer, trace, name) = (Timer::new(), trace.clone(), *name);
+            timer.start(ms(*timeout), Duration::ZERO);
+            waiting.push(spawn(async move {
+                timer.fired().await;
+                trace.note(name);
+            }));
+        }
+        for task in waiting {
+            task.await.unwrap();
+        }
+    });
+    trace.take()
+}
+
+#[test]
+fn timer_order() {
+    assert_eq!(order(&[("a", 0), ("b", 0)]), ["a", "b"]);
+    assert_eq!(order(&[("b", 0), ("a", 0)]), ["b", "a"]);
+    assert_eq!(order(&[("late", 2), ("early", 1)]), ["early", "late"]);
+}
+
+#[test]
+fn timer_zero_timeout() {
+    let order = order(&[("a", 0), ("b", 0), ("c", 1), ("d", 0)]);
+    assert_eq!(order, ["a", "b", "d", "c"]);
+}
+
+#[test]
+fn timer_huge_timeout() {
+    manual().block_on(async {
+        let start = now();
+        let (mut tiny, mut huge, mut endless) = (Timer::new(), Timer::new(), Timer::new());
+        tiny.start(ms(1), Duration::ZERO);
+        huge.start(ms(0xFFFF_FFFF_FFFF), Duration::ZERO);
+        endless.start(Duration::MAX, Duration::ZERO);
+        assert_eq!(firings(&mut tiny, start, 9).await, [1]);
+        assert!(huge.due_in() > Some(500 * YEAR) && endless.is_active());
+    });
+}
+
+#[test]
+fn timer_huge_repeat() {
+    manual().block_on(async {
+        let start = now();
+        let (mut tiny, mut huge) = (Timer::new(), Timer::new());
+        tiny.start(ms(2), Duration::ZERO);
+        huge.start(ms(1), Duration::MAX);
+        assert_eq!(firings(&mut huge, start, 1).await, [1]);
+        assert_eq!(firings(&mut tiny, start, 1).await, [2]);
+        assert!(huge.is_active() && huge.due_in() > Some(99 * YEAR));
+    });
+}
+
+#[test]
+fn timer_run_once() {
+    let (runtime, trace) = (manual(), Trace::default());
+    for after in [0, 1] {
+        let noted = trace.clone();
+        runtime.enter(|| {
+            drop(spawn(async move {
+                let mut timer = Timer::new();
+                timer.start(ms(after), Duration::ZERO);
+                timer.fired().await;
+                noted.note(format!("fired after {after}"));
+            }));
+        });
+        let mut turns = 0;
+        while runtime.run(Mode::Once).unwrap() {
+            turns += 1;
+            assert!(turns < 10, "a turn that waits ends by the timer");
+        }
+        assert_eq!(trace.take(), [format!("fired after {after}")]);
+    }
+}
+
+#[test]
+fn timer_from_check() {
+    let trace = Trace::default();
+    manual().block_on(async {
+        let start = now();
+        let timer = Rc::new(RefCell::new(sleep(ms(50))));
+        let prepare = Rc::new(RefCell::new(None));
+        let (set_anew, noted, begun) = (Rc::clone(&timer), trace.clone(), Rc::clone(&prepare));
+        let mut calls = 0;
+        let check = turn::check(move || {
+            calls += 1;
+            if calls == 1 {
+                noted.note("check");
+                assert_eq!(
+                    (now() - start, set_anew.borrow().is_elapsed()),
+                    (ms(50), false),
+                    "it is due, and comes last"
+                );
+                set_anew.borrow_mut().reset(ms(50));
+                let (mut calls, noted) = (0, noted.clone());
+                *begun.borrow_mut() = Some(turn::prepare(move || {
+                    calls += 1;
+                    if calls == 1 {
+                        noted.note("prepare");
+                    }
+                }));
+            }
+        });
+        poll_fn(|cx| Pin::new(&mut *timer.borrow_mut()).poll(cx)).await;
+        trace.note(format!("timer at {}", (now() - start).as_millis()));
+        drop((check, prepare.take()));
+    });
+    assert_eq!(trace.take(), ["check", "prepare", "timer at 100"]);
+}
+
+#[test]
+fn timer_early_check() {
+    let runtime = manual();
+    runtime.block_on(async {
+        let mut timer = Timer::new();
+        timer.start(ms(10), Duration::ZERO);
+        let planned = timer.deadline().unwrap();
+        advance(ms(9));
+        yield_now().await;
+        assert_eq!(timer.due_in(), Some(ms(1)));
+        assert!(timer.fired().await);
+        assert!(turn_now() >= planned);
+    });
+}
+
+/// How often a timer of a millisecond that is ten late fires in turns of that kind.
+fn late_firings(mode: Mode) -> Vec<String> {
+    let (runtime, trace) = (manual(), Trace::default());
+    let noted = trace.clone();
+    let task = runtime.enter(|| {
+        spawn(async move {
+            let mut timer = Timer::new();
+            timer.start(ms(1), ms(1));
+            while timer.fired().await {
+                noted.note("fired");
+            }
+        })
+    });
+    runtime.run(Mode::NoWait).unwrap();
+    runtime.enter(|| advance(ms(10)));
+    runtime.run(mode).unwrap();
+    runtime.run(Mode::NoWait).unwrap();
+    task.abort();
+    trace.take()
+}
+
+#[test]
+fn timer_no_double_call_once() {
+    assert_eq!(late_firings(Mode::Once), ["fired"]);
+}
+
+#[test]
+fn timer_no_double_call_nowait() {
+    assert_eq!(late_firings(Mode::NoWait), ["fired"]);
+}
+
+#[test]
+fn timer_no_run_on_unref() {
+    let runtime = manual();
+    let mut timer = Timer::new();
+    timer.set_referenced(true);
+    runtime.enter(|| timer.start(ms(10), Duration::ZERO));
+    assert!(runtime.run(Mode::NoWait).unwrap(), "one that counts keeps the loop alive");
+    timer.set_referenced(false);
+    assert!(!runtime.run(Mode::UntilDone).unwrap());
+    assert!(timer.deadline().is_some(), "nobody waited for it");
+    timer.set_referenced(true);
+    assert!(!runtime.run(Mode::UntilDone).unwrap());
+    assert!(timer.deadline().is_none(), "and now it has fired");
+}
+
+#[test]
+fn dropped_wait_for_a_timer_loses_no_firing() {
+    manual().block_on(async {
+        let start = now();
+        let mut timer = Timer::new();
+        timer.start(ms(10), ms(10));
+        assert!(timeout(ms(5), timer.fired()).await.is_err());
+        assert_eq!(firings(&mut timer, start, 2).await, [10, 20]);
+    });
+}
+
+// --- Precise sleep -----------------------------------------------------------------------------------------------------
+
+#[test]
+fn precise_sleep_is_never_early_and_holds_a_manual_clock() {
+    manual().block_on(async {
+        let start = now();
+        let hour = spawn(sleep(HOUR));
+        for micros in [0, 1, 50, 300, 1_500] {
+            let before = Instant::now();
+            sleep_precise(Duration::from_micros(micros)).unwrap().await;
+            assert!(before.elapsed() >= Duration::from_micros(micros));
+        }
+        assert_eq!(now(), start);
+        hour.abort();
+    });
+}
+
+#[test]
+fn precise_sleep_is_set_anew_fired_or_not() {
+    evloop::block_on(async {
+        let before = Instant::now();
+        let mut sleeper = sleep_precise(Duration::MAX).unwrap();
+        assert!(race(&mut sleeper, yield_now()).await == Either::Right(()));
+        sleeper.reset(Duration::from_micros(200)).unwrap();
+        (&mut sleeper).await;
+        assert!(sleeper.is_elapsed() && before.elapsed() >= Duration::from_micros(200));
+        (&mut sleeper).await;
+        sleeper.reset_at(Instant::now() + Duration::from_micros(100)).unwrap();
+        assert!(!sleeper.is_elapsed());
+        (&mut sleeper).await;
+        sleeper.reset_at(before).unwrap();
+        sleeper.await;
+        assert!(before.elapsed() >= Duration::from_micros(300));
+    });
+}
+
+#[test]
+fn reset_of_a_fired_precise_sleep_forgets_that_it_has_fired() {
+    evloop::block_on(async {
+        let mut sleeper = sleep_precise(Duration::ZERO).unwrap();
+        yield_now().await;
+        yield_now().await; // by now it has fired, and the loop knows, unless the kernel is slow
+        sleeper.reset(Duration::MAX).unwrap();
+        assert!(race(&mut sleeper, yield_now()).await == Either::Right(()));
+    });
+}
+
+#[test]
+fn reset_while_a_task_waits_for_a_precise_sleep_needs_no_second_poll() {
+    evloop::block_on(async {
+        let shared = Rc::new(RefCell::new(sleep_precise(Duration::MAX).unwrap()));
+        let inner = Rc::clone(&shared);
+        let waiter = spawn(async move {
+            poll_fn(|cx| Pin::new(&mut *inner.borrow_mut()).poll(cx)).await;
+        });
+        yield_now().await;
+        shared.borrow_mut().reset(Duration::from_micros(10)).unwrap();
+        waiter.await.unwrap();
+    });
+}
+
+#[test]
+fn ten_thousand_precise_sleeps_leave_no_descriptor() {
+    in_child("ten_thousand_precise_sleeps_leave_no_descriptor", "", || {
+        evloop::block_on(async {
+            let before = open_descriptors();
+            for _ in 0..10_000 {
+                sleep_precise(Duration::from_micros(1)).unwrap().await;
+                assert!(race(sleep_precise(HOUR).unwrap(), ready(())).await == Either::Right(()));
+            }
+            assert_eq!(open_descriptors(), before);
+        });
+    });
+}
+
+#[test]
+fn precise_sleep_that_counts_keeps_the_loop_alive() {
+    let runtime = manual();
+    let sleeper = runtime.enter(|| sleep_precise(HOUR).unwrap());
+    assert!(!runtime.run(Mode::UntilDone).unwrap());
+    sleeper.set_referenced(true);
+    assert!(runtime.run(Mode::NoWait).unwrap());
 }
 
 // --- What holds the clock ----------------------------------------------------------------------------------------------

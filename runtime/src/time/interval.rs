@@ -34,9 +34,11 @@ pub fn interval(period: Duration) -> Interval {
 /// When `period` is zero, or when this thread is in no loop.
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
-    assert!(!period.is_zero(), "an interval has a period longer than zero");
+    assert!(!period.is_zero(), "{NO_PERIOD}");
     Interval { sleep: sleep_until(start), next: start, period, missed: MissedTicks::Burst }
 }
+
+const NO_PERIOD: &str = "an interval has a period longer than zero";
 
 /// What an [`Interval`] does about ticks that nobody took in time.
 ///
@@ -72,17 +74,64 @@ impl Interval {
         self.missed = missed;
     }
 
+    /// What is done about ticks that nobody took in time.
+    #[must_use]
+    pub fn missed_ticks(&self) -> MissedTicks {
+        self.missed
+    }
+
     /// The time between two ticks.
     #[must_use]
     pub fn period(&self) -> Duration {
         self.period
     }
 
-    /// Lets the next tick come a period from now.
+    /// Sets the time between two ticks, from the next one on: that one comes as planned, unless there is a
+    /// [`reset`](Interval::reset).
+    ///
+    /// # Panics
+    /// When `period` is zero.
+    #[track_caller]
+    pub fn set_period(&mut self, period: Duration) {
+        assert!(!period.is_zero(), "{NO_PERIOD}");
+        self.period = period;
+    }
+
+    /// The moment for which the next tick is planned; it has passed where one is missed.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.next
+    }
+
+    /// Lets the next tick come a period from now, as `uv_timer_again` does.
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
     #[track_caller]
     pub fn reset(&mut self) {
-        self.next = later(super::now(), self.period);
-        self.sleep.reset_at(self.next);
+        self.reset_at(later(super::now(), self.period));
+    }
+
+    /// Lets the next tick come `after` from now; at once, for no time at all.
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
+    #[track_caller]
+    pub fn reset_after(&mut self, after: Duration) {
+        self.reset_at(later(super::now(), after));
+    }
+
+    /// Lets the next tick come at `deadline`, and those after it a period apart.
+    pub fn reset_at(&mut self, deadline: Instant) {
+        self.next = deadline;
+        self.sleep.reset_at(deadline);
+    }
+
+    /// Lets it count, or not, when the loop asks whether anything keeps it alive. A new one does not: the task that waits
+    /// for it does.
+    #[track_caller]
+    pub fn set_referenced(&mut self, referenced: bool) {
+        self.sleep.set_referenced(referenced);
     }
 
     /// Waits for the next tick, and gives the moment for which it was planned.
@@ -121,7 +170,7 @@ impl Interval {
 }
 
 /// A century on, where the moment itself is beyond what an `Instant` holds.
-fn later(from: Instant, by: Duration) -> Instant {
+pub(super) fn later(from: Instant, by: Duration) -> Instant {
     let century = Duration::from_secs(100 * 365 * 86_400);
     from.checked_add(by).unwrap_or(from + century)
 }

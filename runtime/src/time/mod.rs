@@ -4,19 +4,32 @@
 //! not busy has it late by less than two: the deadline is rounded up to its tick, and the kernel's wait to a millisecond.
 //! Moments are [`std::time::Instant`]s of the loop's clock, which in tests may move by hand
 //! ([`Builder::manual_clock`](crate::Builder::manual_clock)).
+//!
+//! Where a millisecond is too coarse, [`sleep_precise`] has the kernel keep the time instead.
+//!
+//! # Which clock
+//!
+//! [`now`] asks the system. [`turn_now`] is what the turn began with: the same for all that happens in the turn, and behind
+//! by as long as tasks have run since. libuv reckons its timers from the latter, so they may fire early after long work,
+//! unless one calls `uv_update_time` before. Here every deadline is reckoned from the former, and nothing needs to be
+//! updated. The one exception says so: the repeat of a [`Timer`].
 
 mod interval;
+mod precise;
 mod sleep;
 mod timeout;
+mod timer;
 
 pub use interval::{Interval, MissedTicks, Tick, interval, interval_at};
+pub use precise::{PreciseSleep, sleep_precise};
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
+pub use timer::{Fired, Timer};
 
 use crate::context;
 use std::time::{Duration, Instant};
 
-/// This moment, by the clock of the thread's loop.
+/// This moment, by the clock of the thread's loop: a fresh reading. libuv's `uv_hrtime`.
 ///
 /// # Panics
 /// When this thread is in no loop.

@@ -62,6 +62,16 @@ pin_project! {
 }
 
 impl<F> Timeout<F> {
+    /// The future inside.
+    pub fn get_ref(&self) -> &F {
+        &self.future
+    }
+
+    /// The future inside, to be changed.
+    pub fn get_mut(&mut self) -> &mut F {
+        &mut self.future
+    }
+
     /// The future inside, without its deadline.
     pub fn into_inner(self) -> F {
         self.future

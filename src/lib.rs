@@ -60,8 +60,8 @@
 //! - **To take part in the turn,** or to know what keeps it turning: [`turn`], [`Runtime::walk`] and [`Runtime::close`].
 //! - **To reach a loop from another thread:** [`Handle`], and the [`RemoteHandle`] of what was spawned through it.
 //! - **To wait:** for time, [`time`]; for the network, [`net`], and other streams of bytes, [`pipe`], all read and written
-//!   with [`io`]; for files, [`fs`]; for children, [`process`]; for a signal, [`signal`]; for any other descriptor, [`fd`];
-//!   for each other, [`sync`]; for several things at once, [`future`], [`join!`] and [`select!`].
+//!   with [`io`]; for files, [`fs`]; for the standard streams and terminals, [`stdio`]; for children, [`process`];
+//!   for a signal, [`signal`]; for any other descriptor, [`fd`]; for each other, [`sync`]; for several things at once, [`future`], [`join!`] and [`select!`].
 //! - **To serve HTTP/1.1:** [`http`] has the server, the router, the application interface modelled on ASGI, and the
 //!   limits.
 //! - **To take the loop apart:** [`engine`] has its parts, each usable by itself, for study and measurement. They are
@@ -76,7 +76,7 @@ pub use evloop_runtime::{Handle, RemoteHandle};
 pub use evloop_runtime::{spawn, spawn_blocking};
 
 // What tasks await.
-pub use evloop_runtime::{fd, fs, future, io, net, pipe, process, signal, sync, time};
+pub use evloop_runtime::{fd, fs, future, io, net, pipe, process, signal, stdio, sync, time};
 pub use evloop_runtime::{join, select, try_join};
 
 #[cfg(any(feature = "futures-io", feature = "hyper", feature = "tokio-io"))]

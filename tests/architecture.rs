@@ -78,6 +78,7 @@ const RUNTIME: &[Room] = &[
     room("L4", "net/",          "sockets to be awaited"),
     room("L4", "process/",      "children: started, talked with, waited for by their descriptors"),
     room("L4", "signal/",       "signals to be awaited, and sent"),
+    room("L4", "stdio/",        "the standard streams and terminals"),
     room("L4", "turn.rs",       "hooks: to take part in the turn"),
 ];
 

@@ -73,6 +73,7 @@ pub mod fs;
 pub mod net;
 pub mod process;
 pub mod signal;
+pub mod stdio;
 pub mod turn;
 
 pub use group::{Child, Failure, GroupError, GroupScope, TaskGroup, group};

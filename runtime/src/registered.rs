@@ -221,6 +221,18 @@ pub struct Ready<'a> {
     waits: bool,
 }
 
+impl Ready<'_> {
+    /// An operation would have had to wait.
+    pub(crate) fn refuse(&self) {
+        self.core.reactor.borrow_mut().refuse(self.key, self.side);
+    }
+
+    /// An operation has taken all there was.
+    pub(crate) fn spend(&self) {
+        self.core.reactor.borrow_mut().spend(self.key, self.side);
+    }
+}
+
 impl Future for Ready<'_> {
     type Output = io::Result<()>;
 

@@ -34,7 +34,7 @@ use crate::access_log::AccessLog;
 use crate::asgi::{App, Endpoints, State, Surroundings};
 use crate::limits::{Limits, Timeouts};
 use config::Config;
-use evloop_runtime::net::{TcpListener, ToSocketAddrs, UnixListener};
+use evloop_runtime::net::{TcpListener, ToSocketAddrs, ToUnixAddr, UnixListener};
 use evloop_runtime::spawn;
 use evloop_runtime::time::sleep;
 use lifespan::Running;
@@ -43,7 +43,6 @@ use shared::{Shared, Stop};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -80,7 +79,7 @@ impl Server<TcpListener> {
 }
 
 impl Server<UnixListener> {
-    /// Listens on a Unix domain socket at a path, with a backlog of 2,048. A socket there that nobody listens on any more is
+    /// Listens on a Unix domain socket at a path or an abstract name, with a backlog of 2,048. A stale socket there is
     /// replaced.
     ///
     /// # Errors
@@ -89,8 +88,8 @@ impl Server<UnixListener> {
     /// # Panics
     /// When this thread is in no loop.
     #[track_caller]
-    pub fn bind_unix(path: impl AsRef<Path>) -> io::Result<Server<UnixListener>> {
-        UnixListener::bind(path).map(Server::new)
+    pub fn bind_unix(name: impl ToUnixAddr) -> io::Result<Server<UnixListener>> {
+        UnixListener::bind(name).map(Server::new)
     }
 }
 

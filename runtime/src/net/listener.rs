@@ -2,12 +2,11 @@
 
 use super::accept::{Accept, Accepting, Accepts};
 use super::stream::TcpStream;
-use super::{ToSocketAddrs, UnixListener, failed};
+use super::{ToSocketAddrs, ToUnixAddr, UnixListener, failed};
 use crate::trace::Side;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::task::{Context, Poll, ready};
 
 /// How a socket is made to listen.
@@ -84,7 +83,7 @@ impl ListenOptions {
         TcpListener::from_std(listener)
     }
 
-    /// Listens on a path, as [`UnixListener::bind`] does. Of the options, the backlog matters here.
+    /// Listens on a path or an abstract name, as [`UnixListener::bind`] does. Of the options, the backlog matters here.
     ///
     /// # Errors
     /// As [`UnixListener::bind`].
@@ -92,8 +91,8 @@ impl ListenOptions {
     /// # Panics
     /// When this thread is in no loop.
     #[track_caller]
-    pub fn listen_unix(self, path: impl AsRef<Path>) -> io::Result<UnixListener> {
-        UnixListener::listen(path.as_ref(), self.backlog_at_most())
+    pub fn listen_unix(self, name: impl ToUnixAddr) -> io::Result<UnixListener> {
+        UnixListener::listen(&name, self.backlog_at_most())
     }
 
     fn listening(self, address: SocketAddr) -> io::Result<std::net::TcpListener> {

@@ -26,11 +26,10 @@ use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::os::unix::net::SocketAddr;
 use std::path::{self, Path, PathBuf};
 
-/// Removes a socket that nobody listens on from the path. All is well, too, if nothing is there.
-pub(super) fn remove_stale(path: &Path, address: &SocketAddr) -> io::Result<()> {
+/// Removes a socket that `probe` finds nobody at from the path. All is well, too, if nothing is there.
+pub(super) fn remove_stale(path: &Path, probe: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
@@ -40,8 +39,8 @@ pub(super) fn remove_stale(path: &Path, address: &SocketAddr) -> io::Result<()> 
         Ok(_) => {}
     }
     let in_use = |text| Err(io::Error::new(io::ErrorKind::AddrInUse, text));
-    match mio::net::UnixStream::connect_addr(address) {
-        Ok(_) => in_use("somebody listens there"),
+    match probe() {
+        Ok(()) => in_use("somebody listens there"),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => in_use("somebody listens there, and is busy"),
         Err(error) if error.raw_os_error() == Some(libc::EPROTOTYPE) => {
             in_use("a socket of another type is open there")

@@ -1,16 +1,16 @@
 //! Waiting for connections at a path.
 
-use super::file::{Lock, SocketFile, remove_stale};
+use super::address::{ToUnixAddr, named};
+use super::bind::{Bound, bind};
+use super::file::SocketFile;
 use super::stream::UnixStream;
-use super::{address_of, named};
 use crate::net::accept::{Accept, Accepting, Accepts};
 use crate::net::{ListenOptions, failed};
 use crate::trace::Side;
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use socket2::{SockRef, Type};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::SocketAddr;
-use std::path::Path;
 use std::task::{Context, Poll, ready};
 
 /// A Unix domain socket that accepts connections.
@@ -41,11 +41,11 @@ pub struct UnixListener {
 }
 
 impl UnixListener {
-    /// Listens on a path, with the default [`ListenOptions`].
+    /// Listens on a path or an abstract name, with the default [`ListenOptions`].
     ///
-    /// The socket's file is made there, and removed when the listener is dropped, unless another has taken its place by
-    /// then. A stale file, left by a server that was killed, is replaced. Of several servers that are bound to one path at
-    /// once, one succeeds. To keep them apart, a file `.NAME.evloop-lock` is beside it for that moment.
+    /// With a path, the socket's file is made there, and removed when the listener is dropped, unless another has taken its
+    /// place by then. A stale file, left by a server that was killed, is replaced. Of several servers that are bound to one
+    /// path at once, one succeeds. To keep them apart, a file `.NAME.evloop-lock` is beside it for that moment.
     ///
     /// # Permissions
     /// To connect, one needs leave to write to the file, and to enter the folders above it. The file gets what the umask of
@@ -60,15 +60,15 @@ impl UnixListener {
     /// # Panics
     /// When this thread is in no loop.
     #[track_caller]
-    pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixListener> {
-        ListenOptions::new().listen_unix(path)
+    pub fn bind(name: impl ToUnixAddr) -> io::Result<UnixListener> {
+        ListenOptions::new().listen_unix(name)
     }
 
     #[track_caller]
-    pub(in crate::net) fn listen(path: &Path, backlog: i32) -> io::Result<UnixListener> {
-        let (socket, file) = listening(path, backlog).map_err(failed("listen on", path.display()))?;
+    pub(in crate::net) fn listen(name: &impl ToUnixAddr, backlog: i32) -> io::Result<UnixListener> {
+        let (socket, file) = listening(name, backlog).map_err(failed("listen on", name.text()))?;
         let listener = UnixListener::from_std(socket)?;
-        Ok(UnixListener { file: Some(file), ..listener })
+        Ok(UnixListener { file, ..listener })
     }
 
     /// Takes a listening socket over from std. Its file is not removed when the listener is dropped.
@@ -147,14 +147,14 @@ impl Accepts for UnixListener {
     }
 }
 
-/// A socket that listens at the path, and its file.
-fn listening(path: &Path, backlog: i32) -> io::Result<(std::os::unix::net::UnixListener, SocketFile)> {
-    let address = address_of(path)?;
-    let _lock = Lock::take(path)?;
-    remove_stale(path, &address)?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.bind(&SockAddr::unix(path)?)?;
-    let file = SocketFile::made_at(path)?;
+/// A socket that listens at the name, and its file.
+fn listening(
+    name: &impl ToUnixAddr,
+    backlog: i32,
+) -> io::Result<(std::os::unix::net::UnixListener, Option<SocketFile>)> {
+    // Dropped in the order of file, socket, lock, should it not listen.
+    let Bound { lock: _lock, socket, file } =
+        bind(name, Type::STREAM, |address| mio::net::UnixStream::connect_addr(address).map(drop))?;
     socket.listen(backlog)?;
     Ok((socket.into(), file))
 }

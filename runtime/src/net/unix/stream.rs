@@ -1,23 +1,18 @@
 //! A connection over a Unix domain socket.
 
-use super::address_of;
+use super::address::ToUnixAddr;
+use super::pauses::Pauses;
+use super::rights::{PeerCredentials, RecvFds, SendFds};
 use crate::io::AsyncRead;
+use crate::net::attempt::{Attempt, attempt};
 use crate::net::failed;
 use crate::net::split::{Ends, OwnedReadHalf, OwnedWriteHalf, halves, stream_of_io};
 use crate::registered::Registered;
-use crate::time::sleep;
 use crate::trace::Side;
 use std::io::{self, Read};
+use std::os::fd::BorrowedFd;
 use std::os::unix::net::SocketAddr;
-use std::path::Path;
 use std::task::{Context, Poll};
-use std::time::Duration;
-
-/// How long [`UnixStream::connect`] first waits for room in the listener's queue. Each time after, it waits twice as long.
-const PAUSE_FIRST: Duration = Duration::from_millis(1);
-
-/// And how long at most.
-const PAUSE_MAX: Duration = Duration::from_millis(64);
 
 /// A connection over a Unix domain socket.
 ///
@@ -45,7 +40,7 @@ pub struct UnixStream {
 }
 
 impl UnixStream {
-    /// Connects to the listener at a path.
+    /// Connects to the listener at a path or an abstract name.
     ///
     /// When its queue is full it tries again, after a millisecond at first, later every 64: the kernel tells nobody when
     /// there is room.
@@ -59,20 +54,18 @@ impl UnixStream {
     ///
     /// # Cancel safety
     /// Nothing was begun, or a connection is closed.
-    pub async fn connect(path: impl AsRef<Path>) -> io::Result<UnixStream> {
-        let path = path.as_ref();
-        UnixStream::connect_path(path).await.map_err(failed("connect to", path.display()))
+    pub async fn connect(name: impl ToUnixAddr) -> io::Result<UnixStream> {
+        UnixStream::connect_to(&name).await.map_err(|error| failed("connect to", name.text())(error))
     }
 
-    async fn connect_path(path: &Path) -> io::Result<UnixStream> {
-        let address = address_of(path)?;
-        let mut pause = PAUSE_FIRST;
+    async fn connect_to(name: &impl ToUnixAddr) -> io::Result<UnixStream> {
+        let address = name.address()?;
+        let mut pauses = Pauses::new();
         loop {
             match mio::net::UnixStream::connect_addr(&address) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(pause).await,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => pauses.next().await,
                 connected => return UnixStream::register(connected?),
             }
-            pause = PAUSE_MAX.min(pause * 2);
         }
     }
 
@@ -129,6 +122,60 @@ impl UnixStream {
     /// What `getpeername` says, as that the connection is no more.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.io.get().peer_addr()
+    }
+
+    /// Who was at the other end when the connection was made: who had called `listen`, or `connect`, or had made the pair.
+    ///
+    /// # Errors
+    /// What `getsockopt` says.
+    pub fn peer_cred(&self) -> io::Result<PeerCredentials> {
+        PeerCredentials::of(self)
+    }
+
+    /// Writes bytes, and sends descriptors with the first of them; gives the number of bytes that were written, with which
+    /// all descriptors are under way. Whatever they are of, the peer gets duplicates of its own; here they stay open.
+    ///
+    /// # Errors
+    /// `InvalidInput` for more than 253 descriptors, or for descriptors without a byte; what `sendmsg` says, as
+    /// `ETOOMANYREFS` when too many are under way.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_runtime::net::UnixStream;
+    /// use std::io::{Read, Write, pipe};
+    /// use std::os::fd::AsFd;
+    ///
+    /// evloop_runtime::block_on(async {
+    ///     let (one, other) = UnixStream::pair()?;
+    ///     let (mut reading, writing) = pipe()?;
+    ///     one.send_fds(b"w", &[writing.as_fd()]).await?;
+    ///     drop(writing);
+    ///
+    ///     let (count, fds) = other.recv_fds(&mut [0; 16], 1).await?;
+    ///     assert_eq!((count, fds.len()), (1, 1));
+    ///     for fd in fds {
+    ///         std::fs::File::from(fd).write_all(b"by way of the socket")?;
+    ///     }
+    ///     let mut all = String::new();
+    ///     reading.read_to_string(&mut all)?;
+    ///     assert_eq!(all, "by way of the socket");
+    ///     Ok::<(), std::io::Error>(())
+    /// }).unwrap();
+    /// ```
+    pub fn send_fds<'a>(&'a self, bytes: &'a [u8], fds: &'a [BorrowedFd<'a>]) -> Attempt<'a, SendFds<'a>> {
+        attempt(&self.io, SendFds { bytes, fds })
+    }
+
+    /// Reads bytes, and takes at most `max` descriptors that came with them; no bytes mean the end. The kernel ends a read
+    /// behind bytes that came with descriptors. They are closed when a child process is started (`O_CLOEXEC`).
+    ///
+    /// Reading by other means closes what descriptors come.
+    ///
+    /// # Errors
+    /// `InvalidData` when more descriptors came, or more than this process may open: then all are closed, and the bytes
+    /// that they came with are gone. And what `recvmsg` says.
+    pub fn recv_fds<'a>(&'a self, buf: &'a mut [u8], max: usize) -> Attempt<'a, RecvFds<'a>> {
+        attempt(&self.io, RecvFds { buf, max })
     }
 
     /// Lets it count, or not, when the loop asks whether anything keeps it alive. A new one does not: the task that uses it

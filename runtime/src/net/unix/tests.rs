@@ -1,10 +1,13 @@
-use super::*;
+use super::UnixStream;
+use super::address::named;
 use crate::block_on;
 use crate::future::{Either, race, yield_now};
 use crate::io::AsyncRead;
-use socket2::{MsgHdr, SockRef};
+use socket2::{MsgHdr, SockAddr, SockRef};
 use std::io::{IoSlice, PipeWriter, Read, Write, pipe};
 use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::path::Path;
 
 /// Sends bytes that come with a descriptor.
 fn send_with(socket: &std::os::unix::net::UnixStream, bytes: &[u8], descriptor: &PipeWriter) {

@@ -9,9 +9,10 @@ pub use crate::trace::Side;
 use crate::io::{AsyncRead, AsyncWrite};
 use crate::registered::Registered;
 use crate::sys::source::FdSource;
+use crate::trace::charge_bytes;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// A descriptor, or what owns one, registered with the loop of this thread.
 ///
@@ -160,8 +161,12 @@ impl<T: AsFd> AsFd for AsyncFd<T> {
 }
 
 impl<T: AsFd> AsyncRead for &AsyncFd<T> {
+    /// A short read does not spend the edge, as it does with TCP: a terminal gives a line at a time and a pipe may give a
+    /// packet, and what is behind it would bring no edge.
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.io.poll_read(cx, buf)
+        let read = ready!(self.io.poll_io(Side::Read, cx, |mut source| io::Read::read(&mut source, buf)))?;
+        charge_bytes(read);
+        Poll::Ready(Ok(read))
     }
 }
 
@@ -236,6 +241,23 @@ mod tests {
                 all
             };
             assert!(join(write, read).await.1 == sent);
+        });
+    }
+
+    #[test]
+    fn packets_of_a_pipe_are_read_one_after_the_other_though_each_is_short() {
+        use rustix::pipe::{PipeFlags, pipe_with};
+        block_on(async {
+            let (reading, writing) = pipe_with(PipeFlags::NONBLOCK | PipeFlags::DIRECT).unwrap();
+            let mut reading = AsyncFd::new(reading).unwrap();
+            for packet in [b"one", b"two"] {
+                rustix::io::write(&writing, packet).unwrap();
+            }
+            for packet in [b"one", b"two"] {
+                let mut buf = [0; 16];
+                assert_eq!(reading.read(&mut buf).await.unwrap(), 3);
+                assert_eq!(&buf[..3], packet);
+            }
         });
     }
 

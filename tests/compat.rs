@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use evloop::compat::hyper::{Executor, Timer};
 use evloop::compat::{Compat, FromFutures, FromTokio};
 use evloop::future::join;
-use evloop::io::{AsyncRead, AsyncWrite};
+use evloop::io::{AsyncRead, AsyncWrite, BufReader};
 use evloop::net::{TcpListener, TcpStream, UnixStream};
 use evloop::{Runtime, block_on, spawn, time};
 use http_body_util::{BodyExt, Empty, Full};
@@ -75,6 +75,20 @@ fn tokio_traits_carry_more_than_a_socket_holds_and_shut_down() {
         let mut all = Vec::new();
         let ((), read) = join(write, far.read_to_end(&mut all)).await;
         assert_eq!((read.unwrap(), all == sent), (LARGE, true));
+    });
+}
+
+#[test]
+fn buffered_streams_are_buffered_in_their_traits_too() {
+    block_on(async {
+        let mut lines = futures_util::io::AsyncBufReadExt::lines(Compat::new(BufReader::new(&b"one\ntwo\n"[..])));
+        let first =
+            std::future::poll_fn(|cx| futures_util::Stream::poll_next(std::pin::Pin::new(&mut lines), cx)).await;
+        assert_eq!(first.unwrap().unwrap(), "one");
+        let mut theirs = Compat::new(BufReader::new(&b"one\ntwo\n"[..]));
+        let mut line = String::new();
+        tokio::io::AsyncBufReadExt::read_line(&mut theirs, &mut line).await.unwrap();
+        assert_eq!(line, "one\n");
     });
 }
 

@@ -87,7 +87,7 @@ impl<T: AsFd> AsyncFd<T> {
     }
 
     /// Waits until an operation on that side is worth trying: there is something to read, room to write, an error or a
-    /// hang-up. It says so until an operation finds otherwise, which it is told of by [`spend`](AsyncFd::spend).
+    /// hang-up. Priority data, such as TCP's urgent byte, is something to read, too. It says so until an operation finds otherwise, which it is told of by [`spend`](AsyncFd::spend).
     pub fn ready(&self, side: Side) -> Ready<'_> {
         self.io.ready(side)
     }
@@ -258,6 +258,25 @@ mod tests {
                 assert_eq!(reading.read(&mut buf).await.unwrap(), 3);
                 assert_eq!(&buf[..3], packet);
             }
+        });
+    }
+
+    #[test]
+    fn poll_oob() {
+        use rustix::net::{RecvFlags, SendFlags, recv, send};
+        block_on(async {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let theirs = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let ours = AsyncFd::new(listener.accept().unwrap().0).unwrap();
+            ours.set_nonblocking(true).unwrap();
+            let urgent = |fd: &std::net::TcpStream, buf: &mut [u8]| Ok(recv(fd, buf, RecvFlags::OOB)?.0);
+            ours.spend(Side::Read);
+            let (ready, sent) = join(ours.ready(Side::Read), async { send(&theirs, b"!", SendFlags::OOB) }).await;
+            ready.unwrap();
+            assert_eq!(sent, Ok(1));
+            let mut byte = [0];
+            assert_eq!(ours.try_with(Side::Read, |fd| urgent(fd, &mut byte)).unwrap(), 1);
+            assert_eq!(&byte, b"!");
         });
     }
 

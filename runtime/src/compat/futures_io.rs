@@ -1,7 +1,7 @@
 //! The traits of the crate futures-io.
 
 use super::Compat;
-use crate::io::{AsyncRead, AsyncWrite};
+use crate::io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use futures_io as theirs;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -10,6 +10,16 @@ use std::task::{Context, Poll};
 impl<S: AsyncRead> theirs::AsyncRead for Compat<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.stream.poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncBufRead> theirs::AsyncBufRead for Compat<S> {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        self.get_mut().stream.poll_fill_buf(cx)
+    }
+
+    fn consume(mut self: Pin<&mut Self>, count: usize) {
+        self.stream.consume(count);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The `io` traits of tokio, of which nothing else is used: no runtime of its own is there.
 
 use super::Compat;
-use crate::io::{AsyncRead, AsyncWrite};
+use crate::io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -16,6 +16,16 @@ impl<S: AsyncRead> theirs::AsyncRead for Compat<S> {
         let count = ready!(self.stream.poll_read(cx, buf.initialize_unfilled()))?;
         buf.advance(count);
         Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncBufRead> theirs::AsyncBufRead for Compat<S> {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        self.get_mut().stream.poll_fill_buf(cx)
+    }
+
+    fn consume(mut self: Pin<&mut Self>, count: usize) {
+        self.stream.consume(count);
     }
 }
 

@@ -100,11 +100,12 @@ impl Source {
         (side.ready, side.finished) = (false, false);
     }
 
-    /// Notes what an event tells. Hang-up and error are news for both sides.
+    /// Notes what an event tells. Hang-up and error are news for both sides; priority data, of those that are registered for
+    /// it, is news for the reading one.
     pub(super) fn take_edge(&mut self, event: &mio::event::Event, due: &mut Vec<Waker>) {
         let failed = event.is_error();
         let (read_closed, write_closed) = (event.is_read_closed(), event.is_write_closed());
-        if event.is_readable() || read_closed || failed {
+        if event.is_readable() || event.is_priority() || read_closed || failed {
             self.read.edge(read_closed || failed, due);
         }
         if event.is_writable() || write_closed || failed {

@@ -24,7 +24,7 @@
 //!  on the loop     send               mod.rs           head and first piece; a small file ends here
 //!  on the pool     Body::next_piece   body.rs          the next piece, when there is room for it; and so on
 //! ```
-//! The loop itself never waits for a disk: whatever touches the file system is done by [`spawn_blocking`].
+//! The loop itself never waits for a disk: whatever touches the file system is done by [`spawn_blocking_in`], among the files.
 
 mod answer;
 mod body;
@@ -40,7 +40,7 @@ use crate::error::{Error, Kind};
 use crate::message::{Method, StatusCode};
 use answer::{Answer, Site, Wanted};
 use bytes::BytesMut;
-use evloop_runtime::spawn_blocking;
+use evloop_runtime::{JobClass, spawn_blocking_in};
 use folder::Folder;
 use std::future::poll_fn;
 use std::io;
@@ -214,7 +214,7 @@ async fn give(answer: Answer, mut send: Send) -> Result {
 
 /// Has the pool do it. A panic there is one here.
 async fn on_pool<T: std::marker::Send + 'static>(work: impl FnOnce() -> T + std::marker::Send + 'static) -> Result<T> {
-    match spawn_blocking(work).await {
+    match spawn_blocking_in(JobClass::Files, work).await {
         Ok(done) => Ok(done),
         Err(error) if error.is_panic() => error.resume_panic(),
         // The loop has ended, and with it the connection.

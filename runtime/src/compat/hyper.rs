@@ -8,7 +8,7 @@ use crate::io::{AsyncRead, AsyncWrite};
 use crate::time::{self, sleep, sleep_until};
 use ::hyper::rt;
 use send_wrapper::SendWrapper;
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -32,29 +32,11 @@ impl<S: AsyncRead> rt::Read for Compat<S> {
 }
 
 impl<S: AsyncWrite> rt::Write for Compat<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream.poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.stream.poll_write_vectored(cx, bufs)
-    }
+    super::writes_as_ours!(poll_shutdown);
 
     /// So that hyper gathers head and body; a stream of ours that cannot takes the first piece.
     fn is_write_vectored(&self) -> bool {
         true
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_shutdown(cx)
     }
 }
 

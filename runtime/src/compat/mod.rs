@@ -24,6 +24,57 @@ pub use futures_io::FromFutures;
 #[cfg(feature = "tokio-io")]
 pub use tokio_io::FromTokio;
 
+/// The writing side of [`Compat`], in a trait whose way to end it has that name.
+macro_rules! writes_as_ours {
+    ($shutdown:ident) => {
+        fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            self.stream.poll_write(cx, buf)
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bufs: &[io::IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            self.stream.poll_write_vectored(cx, bufs)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.stream.poll_flush(cx)
+        }
+
+        fn $shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.stream.poll_shutdown(cx)
+        }
+    };
+}
+
+/// The other way: our writing side, for a stream of theirs.
+#[cfg(any(feature = "futures-io", feature = "tokio-io"))]
+macro_rules! writes_as_theirs {
+    ($shutdown:ident) => {
+        fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.stream).poll_write(cx, buf)
+        }
+
+        fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        }
+
+        fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_flush(cx)
+        }
+
+        fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).$shutdown(cx)
+        }
+    };
+}
+
+use writes_as_ours;
+#[cfg(any(feature = "futures-io", feature = "tokio-io"))]
+use writes_as_theirs;
+
 /// A stream of ours, in the traits of others: of futures-io, hyper and tokio, as the features say.
 ///
 /// # Examples

@@ -330,7 +330,7 @@ mod tests {
             1 => any::<usize>().prop_map(Op::Get),
             1 => Just(Op::PopFront),
         ];
-        proptest::collection::vec(op, 0..200)
+        proptest::collection::vec(op, 0..if cfg!(miri) { 40 } else { 200 })
     }
 
     proptest! {

@@ -86,6 +86,8 @@ pub use evloop_runtime::compat;
 pub use evloop_http as http;
 pub use evloop_runtime::engine;
 
+pub mod guide;
+
 pub mod task {
     //! Tasks: spawn them, wait for them, abort them, and keep them together.
     //!

@@ -117,6 +117,7 @@ const ROOT_LAYERS: &[Layer] = &[
 const ROOT: &[Room] = &[
     room("R0", "cli.rs",  "the options, their checks and their wording"),
     room("R0", "demo.rs", "the applications that the program can serve"),
+    room("R0", "guide/",  "names of other loops, and what does the same here"),
     room("R1", "main.rs", "the binary: options in, a server on a loop, an exit status out"),
 ];
 

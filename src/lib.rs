@@ -64,6 +64,7 @@
 //!   for a signal, [`signal`]; for any other descriptor, [`fd`]; for each other, [`sync`]; for several things at once, [`future`], [`join!`] and [`select!`].
 //! - **To serve HTTP/1.1:** [`http`] has the server, the router, the application interface modelled on ASGI, and the
 //!   limits.
+//! - **To come from elsewhere:** [`guide`] has the names of libuv, asyncio and tokio, and what stands for them here.
 //! - **To take the loop apart:** [`engine`] has its parts, each usable by itself, for study and measurement. They are
 //!   outside the promise of stability.
 //!

@@ -134,7 +134,7 @@ pub mod task {
     pub use evloop_runtime::{Blocking, ClassLoad, JobClass, PoolLimits, PoolLoad, pool, spawn_blocking_in};
     pub use evloop_runtime::{Child, Failure, GroupError, GroupScope, TaskGroup, group};
     pub use evloop_runtime::{JoinAllTasks, JoinNext, JoinSet, Shutdown};
-    pub use evloop_runtime::{TaskBuilder as Builder, spawn, spawn_blocking};
+    pub use evloop_runtime::{TaskBuilder as Builder, current, spawn, spawn_blocking};
 }
 
 /// What the functions of a program on this loop mostly give.

@@ -81,7 +81,7 @@ pub use handle::{Handle, RemoteHandle};
 pub use join_set::{JoinAllTasks, JoinNext, JoinSet, Shutdown};
 pub use pool::{ClassLoad, JobClass, PoolLimits, PoolLoad};
 pub use runtime::{Builder, Busy, Mode, Runtime, block_on, run};
-pub use spawn::{Blocking, TaskBuilder, pool, spawn, spawn_blocking, spawn_blocking_in};
+pub use spawn::{Blocking, TaskBuilder, current, pool, spawn, spawn_blocking, spawn_blocking_in};
 pub use task::{AbortHandle, AbortOnDrop, JoinError, JoinHandle};
 pub use work::{Work, WorkKind};
 

@@ -17,6 +17,7 @@
 use crate::context;
 use crate::hooks::Call;
 use crate::trace::Phase;
+use crate::work::Work;
 use std::cell::RefCell;
 use std::panic::Location;
 use std::rc::Rc;
@@ -97,6 +98,28 @@ pub fn prepare(call: impl FnMut() + 'static) -> Hook {
 #[track_caller]
 pub fn check(call: impl FnMut() + 'static) -> Hook {
     add(Phase::Check, Rc::new(RefCell::new(call)))
+}
+
+/// All that the loop of this thread has, as [`Runtime::walk`](crate::Runtime::walk) tells it from outside.
+///
+/// # Panics
+/// When this thread is in no loop.
+///
+/// # Examples
+/// A task lists the others:
+/// ```
+/// use evloop_runtime::{WorkKind, turn};
+///
+/// evloop_runtime::block_on(async {
+///     let _waiter = evloop_runtime::spawn(std::future::pending::<()>());
+///     let tasks = turn::walk().into_iter().filter(|work| matches!(work.kind, WorkKind::Task { .. }));
+///     assert_eq!(tasks.count(), 1);
+/// });
+/// ```
+#[must_use]
+#[track_caller]
+pub fn walk() -> Vec<Work> {
+    context::current().work()
 }
 
 #[track_caller]

@@ -4,13 +4,15 @@ mod blocking;
 
 pub use blocking::{Blocking, pool, spawn_blocking, spawn_blocking_in};
 
+use crate::arena::Key;
 use crate::context;
 use crate::pool::JobClass;
 use crate::task::JoinHandle;
+use crate::trace;
 use std::io;
 use std::panic::Location;
 
-/// Adds a task to the loop of this thread. It is polled in the next batch, and runs whether or not its handle is awaited.
+/// Adds a task to the loop of this thread. It is polled behind those that are queued already, and runs whether or not its handle is awaited.
 ///
 /// The future stays on this thread, so it need not be `Send`: it may hold an `Rc`, or borrow from one.
 ///
@@ -43,6 +45,23 @@ where
 {
     let spawned_at = Location::caller();
     context::current().tasks.spawn_from(spawned_at, None, future)
+}
+
+/// The key of the task that is being polled on this thread, as a trace, a dump and [`JoinHandle::key`] call it; `None` outside
+/// of any poll, and in the future of `block_on`.
+///
+/// # Examples
+/// ```
+/// evloop_runtime::block_on(async {
+///     let task = evloop_runtime::spawn(async { evloop_runtime::current() });
+///     let key = task.key();
+///     assert_eq!(task.await.unwrap(), Some(key));
+///     assert_eq!(evloop_runtime::current(), None);
+/// });
+/// ```
+#[must_use]
+pub fn current() -> Option<Key> {
+    Some(trace::running()).filter(|key| *key != Key::NONE)
 }
 
 /// A task to be spawned, with more to say of it than its future.

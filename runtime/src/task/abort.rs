@@ -44,7 +44,7 @@ impl AbortHandle {
         self.tasks.is_finished(self.key)
     }
 
-    /// Ends the task where it waits, in its loop's next batch: see [`JoinHandle::abort`].
+    /// Ends the task where it waits: see [`JoinHandle::abort`].
     pub fn abort(&self) {
         self.tasks.abort(self.key);
     }

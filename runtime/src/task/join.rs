@@ -49,7 +49,7 @@ impl<T> JoinHandle<T> {
         self.tasks.is_finished(self.key)
     }
 
-    /// Ends the task where it waits: in its loop's next batch its future is dropped instead of polled, and the handle
+    /// Ends the task where it waits: when it would be polled next its future is dropped instead, and the handle
     /// gives a [`JoinError`] that says so. A task that has ended keeps its output.
     ///
     /// # Examples

@@ -10,6 +10,7 @@ use crate::trace::Side;
 use socket2::{SockRef, Type};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
@@ -132,6 +133,18 @@ impl UnixListener {
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
         let (stream, peer) = ready!(self.accepting.poll_accept(cx, accept))?;
         Poll::Ready(Ok((UnixStream::register(stream)?, peer)))
+    }
+}
+
+impl AsFd for UnixListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.accepting.io.get().as_fd()
+    }
+}
+
+impl AsRawFd for UnixListener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
     }
 }
 

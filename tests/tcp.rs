@@ -291,6 +291,22 @@ fn name_that_cannot_be_resolved_is_named() {
 }
 
 #[test]
+fn tcp_bind6_only_takes_both_families_or_one() {
+    manual().block_on(async {
+        for only in [false, true] {
+            let Ok(listener) = ListenOptions::new().only_v6(only).listen("[::]:0") else {
+                eprintln!("this machine has no IPv6: left out");
+                return;
+            };
+            let port = listener.local_addr().unwrap().port();
+            let by_v4 = TcpStream::connect(("127.0.0.1", port)).await;
+            assert_eq!(by_v4.is_ok(), !only);
+            TcpStream::connect(("::1", port)).await.unwrap();
+        }
+    });
+}
+
+#[test]
 fn taken_port_is_named() {
     manual().block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

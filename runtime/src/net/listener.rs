@@ -27,11 +27,12 @@ pub struct ListenOptions {
     backlog: u32,
     reuse_address: bool,
     reuse_port: bool,
+    only_v6: bool,
 }
 
 impl Default for ListenOptions {
     fn default() -> Self {
-        ListenOptions { backlog: 2_048, reuse_address: true, reuse_port: false }
+        ListenOptions { backlog: 2_048, reuse_address: true, reuse_port: false, only_v6: false }
     }
 }
 
@@ -63,6 +64,14 @@ impl ListenOptions {
     #[must_use]
     pub fn reuse_port(mut self, reuse: bool) -> ListenOptions {
         self.reuse_port = reuse;
+        self
+    }
+
+    /// `IPV6_V6ONLY`: whether the unspecified address of IPv6, `[::]`, is left to IPv6 alone, instead of taking IPv4 clients
+    /// too, as addresses like `::ffff:127.0.0.1`. Off, unless said otherwise, whatever the system's default is.
+    #[must_use]
+    pub fn only_v6(mut self, only: bool) -> ListenOptions {
+        self.only_v6 = only;
         self
     }
 
@@ -100,6 +109,9 @@ impl ListenOptions {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(self.reuse_address)?;
         socket.set_reuse_port(self.reuse_port)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(self.only_v6)?;
+        }
         socket.bind(&address.into())?;
         socket.listen(self.backlog_at_most())?;
         Ok(socket.into())

@@ -207,12 +207,13 @@ pub fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
 /// `Pending`: [`poll_budget`] in two halves, for who holds a lock in between.
 #[inline]
 pub(crate) fn take_budget() -> bool {
-    NOTES.with(|notes| match notes.budget.get().checked_sub(1) {
-        Some(left) => {
-            notes.budget.set(left);
-            true
-        }
-        None => false,
+    NOTES.with(|notes| {
+        let left = notes.budget.get().checked_sub(1);
+        notes.budget.set(left.unwrap_or_else(|| match notes.cause.get() {
+            Cause::Task(_) => 0,
+            _ => OPERATIONS_PER_POLL, // a stranger polls, who begins no polls: this is the next one's
+        }));
+        left.is_some()
     })
 }
 
@@ -289,6 +290,17 @@ mod tests {
             let granted = (0..1_000).take_while(|_| poll_budget(&mut cx).is_ready()).count();
             assert_eq!(granted, OPERATIONS_PER_POLL as usize);
             assert_eq!(end_poll(), Wait::Turn);
+        }
+    }
+
+    #[test]
+    fn budget_of_a_stranger_who_begins_no_polls_is_full_again_when_it_was_spent() {
+        let mut cx = Context::from_waker(Waker::noop());
+        end_poll();
+        set_cause(Cause::Outside);
+        for _ in 0..3 {
+            let granted = (0..1_000).take_while(|_| poll_budget(&mut cx).is_ready()).count();
+            assert_eq!(granted, OPERATIONS_PER_POLL as usize);
         }
     }
 

@@ -201,7 +201,10 @@ impl<F> Parts<F> {
         while let Some(part) = self.pop() {
             drop(part);
         }
-        let task = lock(&self.woken).task.take();
+        let mut woken = lock(&self.woken);
+        woken.keys.clear(); // all are of parts that are gone
+        let task = woken.task.take();
+        drop(woken);
         drop(task);
     }
 }

@@ -142,6 +142,7 @@ impl<T: 'static> JoinSet<T> {
         while let Some(task) = self.tasks.pop() {
             drop(task.into_handle());
         }
+        self.tasks.clear(); // and forget who of them was woken
     }
 }
 

@@ -269,3 +269,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn tasks_that_were_let_go_do_not_hide_one_that_has_ended() {
+    block_on(async {
+        let mut set = JoinSet::new();
+        for _ in 0..3 {
+            set.spawn(async {});
+        }
+        yield_now().await;
+        set.detach_all();
+        set.spawn(async {});
+        yield_now().await;
+        assert!(set.try_join_next().is_some());
+    });
+}

@@ -293,3 +293,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn cleared_parts_leave_no_keys() {
+    let parts = Parts::new();
+    for _ in 0..3 {
+        parts.insert(pending::<()>());
+        parts.clear();
+        assert_eq!(parts.begin(std::task::Waker::noop()), 0);
+    }
+}

@@ -96,8 +96,10 @@ where
     B: Future<Output = Result<T, E>>,
 {
     let shared = Rc::new(Shared { children: Parts::new(), closed: Cell::new(false) });
-    let body = Some(body(TaskGroup { shared: Rc::clone(&shared) }));
-    GroupScope { body, value: None, failures: Vec::new(), shared }
+    let group = TaskGroup { shared: Rc::clone(&shared) };
+    let mut scope = GroupScope { body: None, value: None, failures: Vec::new(), shared };
+    scope.body = Some(body(group)); // if it panics, what it has spawned ends with the scope
+    scope
 }
 
 struct Shared<E> {
@@ -371,6 +373,7 @@ where
         if this.failures.is_empty() {
             return Poll::Ready(Ok(this.value.take().expect("a group was polled after it was ready")));
         }
+        *this.value = None;
         Poll::Ready(Err(GroupError::new(std::mem::take(this.failures))))
     }
 }

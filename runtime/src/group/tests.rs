@@ -343,3 +343,36 @@ fn io_error_keeps_the_kind_of_the_first_failure() {
         assert_eq!((error.kind(), error.to_string()), (io::ErrorKind::NotFound, "opener failed: no such file".into()));
     });
 }
+
+#[test]
+fn children_end_when_the_body_panics_before_it_is_a_future() {
+    block_on(async {
+        let trace = Trace::default();
+        let guard = trace.guard("child");
+        let grouped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            drop(group(|g: TaskGroup<()>| -> std::future::Ready<Result<(), ()>> {
+                let siblings = g.clone();
+                g.spawn(async move {
+                    let _both = (siblings, guard);
+                    pending::<Result<(), ()>>().await
+                });
+                panic!("body")
+            }));
+        }));
+        assert!(grouped.is_err());
+        assert_eq!(trace.take(), ["child gone"]);
+    });
+}
+
+#[test]
+#[should_panic(expected = "a group was polled after it was ready")]
+fn group_that_failed_has_no_value_for_who_polls_again() {
+    block_on(async {
+        let mut failed = pin!(group(async |g: TaskGroup<u8>| {
+            g.spawn(async { Err::<(), _>(1) });
+            Ok(())
+        }));
+        assert!(failed.as_mut().await.is_err());
+        let _ = failed.await;
+    });
+}

@@ -12,7 +12,8 @@ use crate::io::lines::without_end;
 /// A codec whose messages are lines of UTF-8, without the `\n` or `\r\n` at their ends; written with `\n`.
 ///
 /// The last line may do without its end. After a line that is too long, or no text, the next call goes on with the line
-/// behind it. One allocation a line that is read, none a line that is written.
+/// behind it. One allocation a line that is read, none a line that is written. It remembers how far it has looked: one
+/// that has begun is for the stream it has begun with.
 ///
 /// # Examples
 /// ```
@@ -72,6 +73,9 @@ impl Decoder for LinesCodec {
             self.skip(bytes);
         }
         let end = bytes.len().min(self.bytes_max.saturating_add(1));
+        if self.scanned > end {
+            self.scanned = 0; // these are other bytes than the last time: the codec is used again
+        }
         if let Some(at) = find(b'\n', &bytes[self.scanned..end]) {
             return self.take(bytes, self.scanned + at + 1);
         }

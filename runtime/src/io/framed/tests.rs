@@ -231,3 +231,11 @@ proptest! {
         prop_assert_eq!(all(&mut framed).unwrap(), text.lines().collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn lines_codec_that_had_looked_at_half_a_line_can_begin_with_another_stream() {
+    let (mut codec, mut bytes) = (LinesCodec::new(80), BytesMut::from("half"));
+    assert_eq!(codec.decode(&mut bytes).unwrap(), None);
+    let mut framed = Framed::new(&b"a\n"[..], codec);
+    assert_eq!(all(&mut framed).unwrap(), ["a"]);
+}

@@ -144,8 +144,8 @@ impl<T> Sender<T> {
         state.ring.push_back(Message { value, wanted_by: receivers });
         state.next += 1;
         drop(state);
-        drop(oldest);
         self.channel.waiting.wake_all();
+        drop(oldest); // last: also when that panics, nobody waits on
         Ok(receivers)
     }
 

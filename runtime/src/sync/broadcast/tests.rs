@@ -184,3 +184,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn receivers_are_woken_also_when_the_oldest_message_panics_as_it_is_dropped() {
+    #[derive(Clone)]
+    struct Brittle(bool);
+    impl Drop for Brittle {
+        fn drop(&mut self) {
+            assert!(!self.0, "dropped");
+        }
+    }
+    let (task, (sender, mut quick)) = (Task::default(), channel(1));
+    sender.send(Brittle(false)).ok();
+    quick.try_recv().ok();
+    let slow = sender.subscribe();
+    sender.send(Brittle(true)).ok();
+    let mut third = sender.subscribe();
+    let mut recv = third.recv();
+    assert!(task.poll(&mut recv).is_pending());
+    let sent = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sender.send(Brittle(false)).ok()));
+    assert_eq!((sent.is_err(), task.wakes()), (true, 1));
+    drop(slow);
+}

@@ -128,8 +128,9 @@ impl Seat {
         if let Some(waker) = self.waker.take() {
             waker.wake_by_ref();
             // The wake may have run the receiver at once, which then sits here again: the newer waker stays.
-            let newer = self.waker.take();
-            self.waker.set(newer.or(Some(waker)));
+            if let newer @ Some(_) = self.waker.replace(Some(waker)) {
+                drop(self.waker.replace(newer)); // in its place first, for what this drops may send
+            }
         }
     }
 }

@@ -162,6 +162,10 @@ impl<T> Receiver<T> {
     /// ```
     pub fn close(&mut self) {
         self.channel.close();
+        let ended = self.channel.state.borrow().is_ended();
+        if ended {
+            self.channel.seat.wake();
+        }
     }
 
     /// How many messages are there to be received.

@@ -345,3 +345,49 @@ fn unbounded_channel_never_makes_a_sender_wait_and_tells_how_many_are_queued() {
     assert_eq!((sender.send(7), receiver.try_recv()), (Err(SendError(7)), Ok(999)));
     assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
 }
+
+thread_local! {
+    static CHATTY: RefCell<Option<(UnboundedSender<u8>, UnboundedReceiver<u8>)>> = const { RefCell::new(None) };
+}
+
+/// Runs the receiver within the wake, as another task, and sends when it is dropped.
+struct Chatty(Waker);
+
+impl Wake for Chatty {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        CHATTY.with_borrow_mut(|channel| {
+            let (_, receiver) = channel.as_mut().unwrap();
+            while receiver.poll_recv(&mut Context::from_waker(&self.0)).is_ready() {}
+        });
+    }
+}
+
+impl Drop for Chatty {
+    fn drop(&mut self) {
+        CHATTY.with_borrow(|channel| channel.as_ref().unwrap().0.send(2).unwrap());
+    }
+}
+
+#[test]
+fn message_that_the_drop_of_a_waker_sends_wakes_the_receiver() {
+    let (task, (sender, mut receiver)) = (Task::default(), unbounded());
+    let chatty = Waker::from(Arc::new(Chatty(task.waker())));
+    assert!(receiver.poll_recv(&mut Context::from_waker(&chatty)).is_pending());
+    drop(chatty);
+    CHATTY.set(Some((sender.clone(), receiver)));
+    sender.send(1).unwrap();
+    let (_, receiver) = CHATTY.take().unwrap();
+    assert_eq!((receiver.len(), task.wakes()), (1, 1));
+}
+
+#[test]
+fn close_wakes_the_task_that_polled_last() {
+    let (task, (_sender, mut receiver)) = (Task::default(), channel::<u8>(1));
+    assert!(task.poll(&mut receiver.recv()).is_pending());
+    receiver.close();
+    assert_eq!(task.wakes(), 1);
+}

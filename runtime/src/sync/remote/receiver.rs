@@ -124,8 +124,12 @@ impl<T> Receiver<T> {
     /// Takes no more messages: senders that wait, and those to come, are given their values back. What is in the
     /// channel can still be received.
     pub fn close(&mut self) {
-        let line = self.channel.with(|inner| inner.state.close());
+        let (line, own) = self.channel.with(|Inner { state, receiver }| {
+            let line = state.close();
+            (line, if state.is_ended() { receiver.take() } else { None })
+        });
         drain(line).for_each(Waker::wake);
+        wake(own);
     }
 
     /// How many messages are there to be received.
@@ -148,9 +152,9 @@ impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         let (line, messages, own) =
             self.channel.with(|inner| (inner.state.close(), inner.state.abandon(), inner.receiver.take()));
-        drop(own);
-        drop(messages);
         drain(line).for_each(Waker::wake);
+        drop(own);
+        drop(messages); // last: also when that panics, nobody waits on
     }
 }
 

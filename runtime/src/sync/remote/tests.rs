@@ -160,3 +160,27 @@ fn halves_and_futures_go_wherever_the_messages_may() {
     anywhere::<Send<'static, u8>>();
     anywhere::<Recv<'static, u8>>();
 }
+
+#[test]
+fn close_wakes_the_task_that_polled_last() {
+    let (task, (_sender, mut receiver)) = (Task::default(), channel::<u8>(1));
+    assert!(task.poll(&mut receiver.recv()).is_pending());
+    receiver.close();
+    assert_eq!(task.wakes(), 1);
+}
+
+#[test]
+fn sender_that_waits_learns_of_the_end_also_when_a_message_panics_as_it_is_dropped() {
+    struct Brittle;
+    impl Drop for Brittle {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+    let (task, (sender, receiver)) = (Task::default(), channel(1));
+    let mut waiting = sender.send(None);
+    sender.try_send(Some(Brittle)).unwrap();
+    assert!(task.poll(&mut waiting).is_pending());
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(receiver))).is_err());
+    assert_eq!(task.wakes(), 1);
+}

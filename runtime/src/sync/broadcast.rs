@@ -216,11 +216,11 @@ impl<T> Drop for Sender<T> {
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.channel.state.borrow();
+        let capacity = self.channel.state.borrow().capacity;
         f.debug_struct("Sender")
-            .field("messages", &state.ring.len())
-            .field("capacity", &state.capacity)
-            .field("receivers", &state.receivers)
+            .field("messages", &self.len())
+            .field("capacity", &capacity)
+            .field("receivers", &self.receiver_count())
             .finish()
     }
 }

@@ -157,10 +157,11 @@ impl CancellationToken {
 
 impl fmt::Debug for CancellationToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let children = self.node.children.borrow().len();
         f.debug_struct("CancellationToken")
             .field("cancelled", &self.is_cancelled())
             .field("waiting", &self.node.line.len())
-            .field("children", &self.node.children.borrow().len())
+            .field("children", &children)
             .finish()
     }
 }

@@ -1,6 +1,7 @@
 //! Tasks that wait for the same news: all of them are woken by it, in the order in which they came.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::task::{Context, Waker};
 
 use super::renew;
@@ -8,7 +9,7 @@ use crate::arena::{Key, Queue};
 
 /// The line of those who wait. Whether the news has come, they see for themselves, each time they are polled; so one
 /// that is woken in vain does no harm: it stands in line again.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Line {
     wakers: RefCell<Queue<Waker>>,
 }
@@ -50,6 +51,12 @@ impl Line {
 
     pub(super) fn len(&self) -> usize {
         self.wakers.borrow().len()
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 

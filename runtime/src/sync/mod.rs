@@ -64,6 +64,53 @@ fn register(place: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
     }
 }
 
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::fmt::{self, Write};
+
+    /// Does something wherever something is written, as a log does that goes through a channel.
+    struct Meddler<F>(F);
+
+    impl<F: FnMut()> Write for Meddler<F> {
+        fn write_str(&mut self, _: &str) -> fmt::Result {
+            (self.0)();
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn where_it_is_shown_may_come_back_to_it() {
+        let token = CancellationToken::new();
+        write!(Meddler(|| drop(token.child_token())), "{token:?}").unwrap();
+        let semaphore = Semaphore::new(1);
+        write!(Meddler(|| drop(semaphore.try_acquire())), "{semaphore:?}").unwrap();
+        let notify = Notify::new();
+        write!(Meddler(|| notify.notify_one()), "{notify:?}").unwrap();
+        let (task, barrier) = (testing::Task::default(), Barrier::new(2));
+        write!(Meddler(|| assert!(task.poll(&mut barrier.wait()).is_pending())), "{barrier:?}").unwrap();
+        let (sender, _receiver) = mpsc::unbounded();
+        write!(Meddler(|| sender.send(1).unwrap()), "{sender:?}").unwrap();
+        let (sender, receiver) = broadcast::channel(1);
+        write!(Meddler(|| assert!(sender.send(1).is_ok())), "{sender:?} {receiver:?}").unwrap();
+        let (sender, receiver) = watch::channel(0);
+        write!(Meddler(|| sender.send(1).unwrap()), "{sender:?} {receiver:?}").unwrap();
+    }
+
+    #[test]
+    fn where_a_channel_between_threads_is_shown_may_come_back_to_it() {
+        let (sender, receiver) = remote::unbounded();
+        let (done, is_done) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            write!(Meddler(|| sender.send(1).unwrap()), "{sender:?}").unwrap();
+            done.send(()).unwrap();
+        });
+        is_done.recv_timeout(std::time::Duration::from_secs(60)).expect("it waits for its own lock");
+        thread.join().unwrap();
+        assert!(!receiver.is_empty());
+    }
+}
+
 #[cfg(test)]
 mod testing {
     use std::pin::Pin;

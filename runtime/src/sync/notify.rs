@@ -1,6 +1,7 @@
 //! The news that something has happened, without saying what.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -39,7 +40,7 @@ use crate::trace::{self, Wait};
 /// };
 /// assert_eq!(block_on(join(take, give)).0, "sweep");
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Notify {
     state: RefCell<State>,
     /// How often all waiters were notified.
@@ -49,7 +50,7 @@ pub struct Notify {
 /// A waiter is in `waiters` from its first poll until it learns that it was notified or is dropped; only while it has
 /// not been chosen does it stand in the line too. So its entry tells who notified it: an entry without a waker is
 /// `notify_one`'s choice, whose permit must not be lost, and no entry is `notify_waiters`, which leaves no permits.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     /// Invariant: while this is set, nobody stands in the line.
     permit: bool,
@@ -58,7 +59,6 @@ struct State {
     line: Queue<Key>,
 }
 
-#[derive(Debug)]
 struct Waiter {
     /// Taken when it is chosen.
     waker: Option<Waker>,
@@ -127,6 +127,15 @@ impl Notify {
         self.rounds.set(self.rounds.get() + 1);
         let released = self.state.borrow_mut().release();
         released.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl fmt::Debug for Notify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.borrow();
+        let (permit, waiting) = (state.permit, state.line.len());
+        drop(state); // where the formatter writes is foreign code
+        f.debug_struct("Notify").field("permit", &permit).field("waiting", &waiting).finish_non_exhaustive()
     }
 }
 

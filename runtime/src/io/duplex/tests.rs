@@ -230,3 +230,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn where_it_is_shown_may_come_back_to_it() {
+    struct Meddler(SimplexWriter);
+    impl fmt::Write for Meddler {
+        fn write_str(&mut self, _: &str) -> fmt::Result {
+            assert!(Task::default().poll(self.0.shutdown()).is_ready());
+            Ok(())
+        }
+    }
+    let (reader, writer) = simplex(1);
+    fmt::write(&mut Meddler(writer), format_args!("{reader:?}")).unwrap();
+}

@@ -94,14 +94,8 @@ impl<T> Channel<T> {
     }
 
     fn debug(&self, half: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.state.borrow();
-        f.debug_struct(half)
-            .field("messages", &state.len())
-            .field("capacity", &state.capacity())
-            .field("waiting", &state.waiting())
-            .field("senders", &state.senders)
-            .field("closed", &state.is_closed())
-            .finish()
+        let figures = self.state.borrow().figures();
+        figures.debug(half, f)
     }
 }
 

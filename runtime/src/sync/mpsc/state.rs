@@ -16,6 +16,7 @@
 //! Whatever wakes is handed out, and is woken when the state is free again.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::mem;
 use std::task::{Context, Poll, Waker};
 
@@ -65,9 +66,10 @@ impl<T> State<T> {
         self.messages.len()
     }
 
-    /// How many senders stand in line.
-    pub(in crate::sync) fn waiting(&self) -> usize {
-        self.line.len()
+    /// What is shown of it.
+    pub(in crate::sync) fn figures(&self) -> Figures {
+        let State { capacity, senders, closed, .. } = *self;
+        Figures { messages: self.messages.len(), capacity, waiting: self.line.len(), senders, closed }
     }
 
     /// How many places are free: neither taken, nor promised, nor reserved.
@@ -202,6 +204,27 @@ impl<T> State<T> {
         debug_assert!(self.closed, "a receiver closes its channel before it goes");
         self.abandoned = true;
         mem::take(&mut self.messages)
+    }
+}
+
+/// What is shown of a state, apart from it: where a formatter writes is foreign code, and may come back to the channel.
+pub(in crate::sync) struct Figures {
+    messages: usize,
+    capacity: usize,
+    waiting: usize,
+    senders: usize,
+    closed: bool,
+}
+
+impl Figures {
+    pub(in crate::sync) fn debug(&self, half: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(half)
+            .field("messages", &self.messages)
+            .field("capacity", &self.capacity)
+            .field("waiting", &self.waiting)
+            .field("senders", &self.senders)
+            .field("closed", &self.closed)
+            .finish()
     }
 }
 

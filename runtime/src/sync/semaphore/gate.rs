@@ -6,6 +6,7 @@
 //! starved by those who want few. A future that is dropped leaves the line, or gives back what it was granted.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
@@ -15,14 +16,12 @@ use crate::arena::{Key, Queue};
 use crate::sync::renew;
 use crate::trace::{self, Wait};
 
-#[derive(Debug)]
 pub(in crate::sync) struct Gate {
     state: RefCell<State>,
     /// What its waiters are told to wait for.
     wait: Wait,
 }
 
-#[derive(Debug)]
 struct State {
     /// Those that nobody has, and nobody was granted.
     permits: usize,
@@ -32,7 +31,6 @@ struct State {
     closed: bool,
 }
 
-#[derive(Debug)]
 struct Waiter {
     wanted: usize,
     /// Taken when the gate closes; the waiter stands here until it has learnt that.
@@ -171,6 +169,19 @@ impl Gate {
         state.line.for_each_mut(|waiter| wakers.extend(waiter.waker.take()));
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.borrow();
+        let (permits, waiting, closed) = (state.permits, state.line.len(), state.closed);
+        drop(state); // where the formatter writes is foreign code
+        f.debug_struct("Gate")
+            .field("permits", &permits)
+            .field("waiting", &waiting)
+            .field("closed", &closed)
+            .finish_non_exhaustive()
     }
 }
 

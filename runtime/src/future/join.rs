@@ -120,6 +120,15 @@ mod tests {
     }
 
     #[test]
+    fn what_the_futures_are_made_with_is_free_when_they_run() {
+        let cell = std::cell::RefCell::new(vec![1]);
+        crate::block_on(async {
+            let (len, ()) = crate::join!(std::future::ready(cell.borrow().len()), async { cell.borrow_mut().push(2) });
+            assert_eq!(len, 1);
+        });
+    }
+
+    #[test]
     fn parts_are_polled_in_order_and_dropped_when_they_are_done() {
         let trace = Rc::default();
         let mut both = pin!(join(part("a", 1, &trace), part("b", 2, &trace)));

@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn what_the_futures_are_made_with_is_free_when_they_run() {
-        let cell = std::cell::RefCell::new(vec![1]);
+        let cell = RefCell::new(vec![1]);
         crate::block_on(async {
             let (len, ()) = crate::join!(std::future::ready(cell.borrow().len()), async { cell.borrow_mut().push(2) });
             assert_eq!(len, 1);

@@ -1,8 +1,11 @@
 //! The table of clauses, `http/src/connection/clauses.md`, read against the sources: it names no test that is not there,
 //! leaves out none that was written for it, and has a line for each limit.
 
-use std::fs;
+#[path = "common/tables.rs"]
+mod tables;
+
 use std::path::{Path, PathBuf};
+use tables::{has_test, quoted, read, rows};
 
 const TABLE: &str = "http/src/connection/clauses.md";
 
@@ -11,27 +14,6 @@ const WRITTEN_FOR_IT: [(&str, &str); 2] = [
     ("http/src/server/tests/clauses.rs", "server::tests::clauses"),
     ("http/src/files/tests/clauses.rs", "files::tests::clauses"),
 ];
-
-fn read(path: impl AsRef<Path>) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// The rows of a text's tables, cell by cell, without their heads.
-fn rows(text: &str) -> Vec<Vec<&str>> {
-    let lines: Vec<&str> = text.lines().collect();
-    let is_row = |line: &str| line.starts_with("| ");
-    let is_head = |at: usize| lines.get(at + 1).is_some_and(|next| next.starts_with("|---"));
-    (lines.iter().enumerate())
-        .filter(|(at, line)| is_row(line) && !is_head(*at))
-        .map(|(_, line)| line.trim_matches('|').split(" | ").map(str::trim).collect())
-        .collect()
-}
-
-/// What stands between back quotes.
-fn quoted(text: &str) -> impl Iterator<Item = &str> {
-    text.split('`').skip(1).step_by(2)
-}
 
 /// The text of the file that holds the tests of this module: its own, or the one it is written in.
 fn text_of(modules: &[&str]) -> Option<String> {
@@ -50,16 +32,6 @@ fn text_of(modules: &[&str]) -> Option<String> {
     }
     let (last, rest) = modules.split_last()?;
     of(rest).map(read).filter(|text| text.contains(&format!("\nmod {last} {{\n")))
-}
-
-/// Whether this text has a test with this name.
-fn has_test(text: &str, name: &str) -> bool {
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let begins = |line: &&str| {
-        line.strip_prefix("fn ").and_then(|rest| rest.strip_prefix(name)).is_some_and(|rest| rest.starts_with('('))
-    };
-    let Some(at) = lines.iter().position(begins) else { return false };
-    lines[..at].iter().rev().take_while(|line| line.starts_with("#[")).any(|line| *line == "#[test]")
 }
 
 #[test]

@@ -422,6 +422,19 @@ fn program_is_looked_for_in_the_childs_path() {
     });
 }
 
+/// A path that is relative leads on from the child's directory.
+#[test]
+fn spawn_relative_path() {
+    let folder = Folder::new("relative");
+    std::os::unix::fs::symlink("/bin/sh", folder.0.join("program")).unwrap();
+    manual().block_on(async {
+        let mut command = Command::new("./program");
+        command.args(["-c", "echo $0"]).stdout(Stdio::piped());
+        assert_eq!(command.output().await.unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(said(command.current_dir(&folder.0)).await, "./program\n");
+    });
+}
+
 #[test]
 fn directory_and_name_are_as_told() {
     let folder = Folder::new("directory");

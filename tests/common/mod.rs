@@ -4,8 +4,12 @@
 
 use evloop::engine::trace::{Cause, Observer, Phase, Wait};
 use evloop::engine::{Key, PoolLimits};
+use evloop::future::join;
+use evloop::io::{AsyncRead, AsyncWrite};
+use evloop::net::{TcpListener, TcpStream};
 use evloop::{Handle, Mode, Runtime};
 use std::cell::{Cell, RefCell};
+use std::io::IoSlice;
 use std::path::PathBuf;
 use std::process::Command;
 use std::rc::Rc;
@@ -154,4 +158,48 @@ pub(crate) fn in_child(test: &str, limits: &str, body: impl FnOnce()) {
     let complained = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "the child failed, {}:\n{said}\n{complained}", output.status);
     assert!(said.contains("1 passed"), "the child ran nothing:\n{said}");
+}
+
+/// A connection over the loopback interface: the client's end, and the server's.
+pub(crate) async fn tcp_pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("the machine has a loopback interface");
+    let client = TcpStream::connect(listener.local_addr().expect("it is bound")).await.expect("somebody listens");
+    (client, listener.accept().await.expect("somebody has connected").0)
+}
+
+/// A thousand questions of these pieces, each asked once the one before has come back whole, and then the end.
+pub(crate) async fn ping_pong<S: AsyncRead + AsyncWrite>(mut client: S, mut server: S, pieces: &[&[u8]]) {
+    let pieces: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+    let question: Vec<u8> = pieces.iter().flat_map(|piece| piece.to_vec()).collect();
+    let ask = async {
+        let mut answer = vec![0; question.len()];
+        for _ in 0..1_000 {
+            assert_eq!(client.write_vectored(&pieces).await.expect("the peer is there"), question.len());
+            client.read_exact(&mut answer).await.expect("the peer answers");
+            assert_eq!(answer, question);
+        }
+        client.shutdown().await.expect("the connection is there");
+        assert_eq!(client.read(&mut answer).await.expect("an end is no error"), 0);
+    };
+    let echo = async {
+        let mut buf = [0; 64];
+        loop {
+            match server.read(&mut buf).await.expect("the peer is there") {
+                0 => return server.shutdown().await.expect("the connection is there"),
+                count => server.write_all(&buf[..count]).await.expect("the peer is there"),
+            }
+        }
+    };
+    join(ask, echo).await;
+}
+
+/// Whether `near` may write, end its side, and be dropped at once, and `far` still has all of it, and then the end;
+/// libuv's `shutdown_close_*`.
+pub(crate) async fn written_and_ended<S: AsyncRead + AsyncWrite>(mut near: S, mut far: S) {
+    near.write_all(b"last words").await.expect("the peer is there");
+    near.shutdown().await.expect("the connection is there");
+    drop(near);
+    let mut all = Vec::new();
+    far.read_to_end(&mut all).await.expect("an end is no error");
+    assert_eq!(all, b"last words");
 }

@@ -7,3 +7,6 @@ pub mod libuv {}
 
 #[doc = include_str!("asyncio.md")]
 pub mod asyncio {}
+
+#[doc = include_str!("tokio.md")]
+pub mod tokio {}

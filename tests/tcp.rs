@@ -506,3 +506,24 @@ fn options_are_the_sockets() {
         assert!(client.nodelay().unwrap());
     });
 }
+
+#[test]
+fn byte_out_of_band_does_not_hide_what_is_behind_it() {
+    manual().block_on(async {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut far = listener.accept().unwrap().0;
+        let mut buf = [0; 16];
+        assert!(matches!(race(near.read(&mut buf), yield_now()).await, Either::Right(())), "nothing is there yet");
+        far.write_all(b"before").unwrap();
+        rustix::net::send(&far, b"!", rustix::net::SendFlags::OOB).unwrap();
+        far.write_all(b"behind").unwrap();
+        for expected in [b"before", b"behind"] {
+            for _ in 0..2 {
+                yield_now().await; // the edges of all three are in
+            }
+            let Either::Left(count) = race(near.read(&mut buf), yield_now()).await else { panic!("it is there") };
+            assert_eq!(&buf[..count.unwrap()], expected);
+        }
+    });
+}

@@ -72,7 +72,7 @@ impl Reactor {
     #[track_caller]
     pub fn register(&mut self, io: &mut (impl mio::event::Source + AsRawFd)) -> io::Result<Key> {
         let key = self.sources.insert(Source::new(io.as_raw_fd(), Location::caller()));
-        let both = Interest::READABLE | Interest::WRITABLE;
+        let both = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
         if let Err(error) = self.poll.registry().register(io, token::of(key), both) {
             self.sources.remove(key);
             return Err(error);

@@ -20,8 +20,9 @@ pub struct Source {
 struct Readiness {
     /// An operation is worth trying.
     ready: bool,
-    /// The peer has hung up or the descriptor has failed, so no operation will block, until one does. What was seen stays
-    /// seen: epoll tells it once, and the end of a stream comes after its last bytes.
+    /// The peer has hung up, the descriptor has failed, or there is a byte out of band (tcp(7)): it is worth trying until an
+    /// operation would block, and a short one says nothing. What was seen stays seen: epoll tells it once, and the end of a
+    /// stream comes after its last bytes.
     finished: bool,
     waiter: Option<Waker>,
 }
@@ -106,7 +107,8 @@ impl Source {
         let failed = event.is_error();
         let (read_closed, write_closed) = (event.is_read_closed(), event.is_write_closed());
         if event.is_readable() || event.is_priority() || read_closed || failed {
-            self.read.edge(read_closed || failed, due);
+            // The kernel ends a read before a byte out of band, so a short one does not mean that nothing is left.
+            self.read.edge(read_closed || failed || event.is_priority(), due);
         }
         if event.is_writable() || write_closed || failed {
             self.write.edge(write_closed || failed, due);

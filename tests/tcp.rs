@@ -527,3 +527,17 @@ fn byte_out_of_band_does_not_hide_what_is_behind_it() {
         }
     });
 }
+
+#[test]
+fn more_slices_than_one_call_takes_do_not_mean_that_there_is_no_room() {
+    manual().block_on(async {
+        let (mut near, _far) = pair().await;
+        for _ in 0..2 {
+            yield_now().await; // the edge of the new socket is in
+        }
+        let slices = vec![IoSlice::new(b"x"); 2_000];
+        let count = std::future::poll_fn(|cx| near.poll_write_vectored(cx, &slices)).await.unwrap();
+        assert_eq!(count, 1_024);
+        assert!(matches!(race(near.write(b"y"), yield_now()).await, Either::Left(Ok(1))));
+    });
+}

@@ -92,10 +92,10 @@ impl<T: AsFd> AsyncFd<T> {
         self.io.ready(side)
     }
 
-    /// Notes that an operation on that side has found nothing to be had: the next wait is for news from the kernel. To be
-    /// called only after `WouldBlock`, or where all there was has been taken; else what is there is waited for in vain.
+    /// Notes that an operation on that side has said `WouldBlock`: the next wait is for news from the kernel. To be called
+    /// after that alone; else what is there, or the end of it, is waited for in vain.
     pub fn spend(&self, side: Side) {
-        self.io.spend(side);
+        self.io.refuse(side);
     }
 
     /// Does `operate`, and waits and does it again for as long as it says `WouldBlock`.
@@ -307,6 +307,26 @@ mod tests {
             let (waited, _) = join(reading.ready(Side::Read), write).await;
             waited.unwrap();
             assert_eq!(reading.try_with(Side::Read, read).unwrap(), 1);
+        });
+    }
+
+    #[test]
+    fn side_that_is_spent_waits_though_there_was_an_error() {
+        block_on(async {
+            let gone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+            let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.connect(gone.local_addr().unwrap()).unwrap();
+            drop(gone);
+            let socket = AsyncFd::new(socket).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            socket.spend(Side::Read);
+            socket.get_ref().send(b"to nobody").unwrap();
+            for expected in [ErrorKind::ConnectionRefused, ErrorKind::WouldBlock] {
+                socket.ready(Side::Read).await.unwrap();
+                assert_eq!(socket.get_ref().recv(&mut [0; 8]).unwrap_err().kind(), expected);
+            }
+            socket.spend(Side::Read);
+            assert_eq!(socket.try_with(Side::Read, |_| Ok(())).unwrap_err().kind(), ErrorKind::WouldBlock);
         });
     }
 

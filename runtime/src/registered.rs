@@ -10,6 +10,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+/// How many slices the kernel takes in one call (`IOV_MAX`); std and rustix offer it no more.
+const SLICES_MAX: usize = libc::UIO_MAXIOV as usize;
+
 /// An I/O object of mio's, registered with the loop of its thread.
 ///
 /// One task may wait on each side at a time; another that waits on the same side takes its place.
@@ -120,6 +123,7 @@ impl<S: mio::event::Source> Registered<S> {
     where
         for<'a> &'a S: io::Write,
     {
+        let bufs = &bufs[..bufs.len().min(SLICES_MAX)]; // what is behind them is not offered, so its lack is not short
         let offered: usize = bufs.iter().map(|buf| buf.len()).sum();
         if offered == 0 {
             return Poll::Ready(Ok(0));
@@ -156,7 +160,7 @@ impl<S: mio::event::Source> Registered<S> {
 
     /// An operation would have had to wait.
     #[inline]
-    fn refuse(&self, side: Side) {
+    pub(crate) fn refuse(&self, side: Side) {
         self.core.reactor.borrow_mut().refuse(self.key, side);
     }
 

@@ -541,3 +541,24 @@ fn more_slices_than_one_call_takes_do_not_mean_that_there_is_no_room() {
         assert!(matches!(race(near.write(b"y"), yield_now()).await, Either::Left(Ok(1))));
     });
 }
+
+#[test]
+fn lingering_that_would_hold_the_loop_is_refused() {
+    manual().block_on(async {
+        let (near, _far) = pair().await;
+        for time in [ms(1), ms(500), ms(1_000), std::time::Duration::MAX] {
+            assert_eq!(near.set_linger(Some(time)).unwrap_err().kind(), ErrorKind::InvalidInput);
+        }
+        near.set_linger(Some(ms(0))).unwrap();
+        near.set_linger(None).unwrap();
+    });
+}
+
+#[test]
+fn limit_of_less_than_a_millisecond_is_not_taken_for_none() {
+    manual().block_on(async {
+        let (near, _far) = pair().await;
+        near.set_user_timeout(Some(std::time::Duration::from_micros(1))).unwrap();
+        assert_eq!(near.user_timeout().unwrap(), Some(ms(1)));
+    });
+}

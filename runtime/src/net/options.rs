@@ -42,13 +42,17 @@ impl TcpStream {
         self.socket().set_tcp_nodelay(nodelay)
     }
 
-    /// How long closing goes on in the background for what has not been sent (`SO_LINGER`, in whole seconds). `None`, as it
-    /// is at first: until it is sent, or the system gives up. With no time at all, closing breaks the connection: what has
-    /// not been sent is thrown away, and the peer sees a reset (libuv's `uv_tcp_close_reset`).
+    /// What closing does for what has not been sent (`SO_LINGER`). `None`, as it is at first: it is sent in the background,
+    /// until the system gives up. With no time at all, closing breaks the connection: what has not been sent is thrown away,
+    /// and the peer sees a reset (libuv's `uv_tcp_close_reset`).
     ///
     /// # Errors
-    /// What `setsockopt` says.
+    /// `InvalidInput` for any other time: Linux has closing wait for so long, also where the socket is non-blocking, and the
+    /// loop with it. What `setsockopt` says.
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        if linger.is_some_and(|time| !time.is_zero()) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "closing would hold the event loop for that time"));
+        }
         self.socket().set_linger(linger)
     }
 
@@ -96,7 +100,8 @@ impl TcpStream {
     /// # Errors
     /// What `setsockopt` says.
     pub fn set_user_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
-        self.socket().set_tcp_user_timeout(limit)
+        // Rounded up: zero would be the system's own.
+        self.socket().set_tcp_user_timeout(limit.map(|limit| limit.max(Duration::from_millis(1))))
     }
 
     /// How long what was sent may stay without an answer, where that was said.
@@ -200,7 +205,8 @@ impl TcpListener {
     /// # Errors
     /// What `setsockopt` says.
     pub fn set_deferred_accept(&self, wait: Duration) -> io::Result<()> {
-        fd::set_tcp_option(self.io(), TcpOption::DeferAccept, u32::try_from(wait.as_secs()).unwrap_or(u32::MAX))
+        let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)); // up: zero would end it
+        fd::set_tcp_option(self.io(), TcpOption::DeferAccept, u32::try_from(seconds).unwrap_or(u32::MAX))
     }
 
     /// Takes bytes that come with a client's first packet (TCP Fast Open, RFC 7413), for as many connections at a time that

@@ -150,9 +150,10 @@ impl ConnectOptions {
         Race { options: self, left: in_turns(&addresses), under_way: Vec::new(), delay: None, said: Said::default() }
     }
 
-    fn begin(&self, address: SocketAddr) -> io::Result<mio::net::TcpStream> {
+    /// A connection, and whether it counts as made already.
+    fn begin(&self, address: SocketAddr) -> io::Result<(mio::net::TcpStream, bool)> {
         if !self.wants_a_socket() {
-            return mio::net::TcpStream::connect(address);
+            return Ok((mio::net::TcpStream::connect(address)?, false));
         }
         let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
         if let Some(name) = &self.device {
@@ -170,10 +171,13 @@ impl ConnectOptions {
         if let Some(local) = self.local_addr {
             socket.bind(&local.into())?;
         }
-        match socket.connect(&address.into()) {
-            Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
-            _ => Ok(mio::net::TcpStream::from_std(socket.into())),
-        }
+        let is_made = match socket.connect(&address.into()) {
+            // With fast open the first packet goes with the first write; until then, the socket says that it has no peer.
+            Ok(()) => true,
+            Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => false,
+            Err(error) => return Err(error),
+        };
+        Ok((mio::net::TcpStream::from_std(socket.into()), is_made))
     }
 
     /// Whether anything is to be set before the connection is begun.
@@ -205,12 +209,14 @@ struct Attempt {
     address: SocketAddr,
     /// There until it is done.
     stream: Option<TcpStream>,
+    /// It need not be waited for.
+    is_made: bool,
 }
 
 impl Attempt {
     fn begin(options: &ConnectOptions, address: SocketAddr) -> io::Result<Attempt> {
-        let stream = TcpStream::register(options.begin(address)?)?;
-        Ok(Attempt { address, stream: Some(stream) })
+        let (stream, is_made) = options.begin(address)?;
+        Ok(Attempt { address, stream: Some(TcpStream::register(stream)?), is_made })
     }
 }
 
@@ -219,6 +225,9 @@ impl Future for Attempt {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let stream = self.stream.take().expect("an attempt is not polled again once it is done");
+        if self.is_made {
+            return Poll::Ready(Ok(stream));
+        }
         match stream.poll_connected(cx) {
             Poll::Pending => {
                 self.stream = Some(stream);

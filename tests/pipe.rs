@@ -5,7 +5,7 @@
 mod common;
 
 use common::manual;
-use evloop::future::{join, yield_now};
+use evloop::future::{Either, join, race, yield_now};
 use evloop::io::{AsyncRead, AsyncWrite};
 use evloop::pipe::{PipeReader, PipeWriter, pipe};
 use evloop::spawn;
@@ -254,5 +254,26 @@ fn ten_thousand_pipes_leave_no_descriptor() {
             }
             assert_eq!(open(), before);
         });
+    });
+}
+
+#[test]
+fn packets_of_whom_writes_are_all_read() {
+    use rustix::fs::{OFlags, fcntl_setfl};
+    manual().block_on(async {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut reader = PipeReader::from_fd(reader).unwrap();
+        fcntl_setfl(&writer, OFlags::DIRECT).unwrap(); // at that end alone
+        for packet in [b"one", b"two"] {
+            rustix::io::write(&writer, packet).unwrap();
+        }
+        for packet in [b"one", b"two"] {
+            for _ in 0..2 {
+                yield_now().await; // the edge is in
+            }
+            let mut buf = [0; 16];
+            let Either::Left(count) = race(reader.read(&mut buf), yield_now()).await else { panic!("it is there") };
+            assert_eq!(&buf[..count.unwrap()], packet);
+        }
     });
 }

@@ -10,7 +10,7 @@
 use crate::io::{AsyncRead, AsyncWrite};
 use crate::registered::Registered;
 use crate::sys::source::FdSource;
-use crate::trace::Side;
+use crate::trace::{Side, charge_bytes};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use rustix::io::ioctl_fionbio;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -20,7 +20,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::Stdio;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// A new pipe: what is written to the one end comes out of the other.
 ///
@@ -133,8 +133,12 @@ impl PipeReader {
 }
 
 impl AsyncRead for PipeReader {
+    /// A short read does not spend the edge: whoever writes may have made packets of it (`O_DIRECT`), which is seen at his
+    /// end alone, and what is behind a packet would bring no edge.
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.io.poll_read(cx, buf)
+        let read = ready!(self.io.poll_io(Side::Read, cx, |mut source| io::Read::read(&mut source, buf)))?;
+        charge_bytes(read);
+        Poll::Ready(Ok(read))
     }
 }
 

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Trace, Writer, manual, ms, observed, run_until_done};
+use common::{Trace, Writer, in_child, manual, ms, observed, open_descriptors, run_until_done};
 use evloop::fd::AsyncFd;
 use evloop::future::{join, yield_now};
 use evloop::io::AsyncRead;
@@ -337,4 +337,33 @@ fn loops_of_one_thread_take_turns_and_do_not_mix() {
     }
     while loops.iter().any(|runtime| runtime.run(Mode::NoWait).unwrap()) {}
     assert_eq!(trace.take(), ["a", "b"], "each loop has called its own hook once, and then dropped it");
+}
+
+#[test]
+fn hook_that_outlives_its_loop_keeps_none_of_its_descriptors() {
+    in_child("hook_that_outlives_its_loop_keeps_none_of_its_descriptors", "", || {
+        let before = open_descriptors();
+        let runtime = Runtime::new().unwrap();
+        let hook = runtime.enter(|| {
+            let held = UnixStream::pair().unwrap();
+            turn::prepare(move || assert!(held.0.peer_addr().is_ok()))
+        });
+        drop(runtime);
+        assert_eq!(open_descriptors(), before);
+        drop(hook);
+    });
+}
+
+#[test]
+fn asking_how_long_to_wait_does_not_move_the_time() {
+    let runtime = manual();
+    let task = runtime.enter(|| spawn(time::sleep(ms(3_600_000))));
+    runtime.run(Mode::NoWait).unwrap();
+    let before = runtime.enter(time::now);
+    for _ in 0..2 {
+        assert_eq!(runtime.backend_timeout(), Some(Duration::ZERO), "the turn moves it, and need not wait");
+    }
+    assert_eq!(runtime.enter(time::now), before);
+    assert!(!run_until_done(&runtime));
+    assert!(task.is_finished());
 }

@@ -245,7 +245,10 @@ impl Runtime {
     /// See `examples/10_embedded_loop.rs`.
     #[must_use]
     pub fn backend_timeout(&self) -> Option<Duration> {
-        self.longest_sleep(Patience::UntilStopped)
+        match self.longest_sleep(Patience::UntilStopped) {
+            (Some(_), true) => Some(Duration::ZERO), // the turn moves the time, not the question
+            (wait, _) => wait,
+        }
     }
 
     /// Ends the loop and waits for the jobs of its pool that are under way, at most for `limit`; `true` when none is left.
@@ -272,7 +275,13 @@ impl Runtime {
         }
         core.begin(Phase::Poll); // 2. the only place that blocks
         core.check_process()?;
-        let wait = self.longest_sleep(patience);
+        let wait = match self.longest_sleep(patience) {
+            (Some(wait), true) => {
+                core.clock.advance(wait);
+                Some(Duration::ZERO)
+            }
+            (wait, _) => wait,
+        };
         core.reactor.borrow_mut().poll(wait, due)?;
         wake_all(due);
         core.clock.refresh(wait == Some(Duration::ZERO)); // the time of this turn, for all that follows
@@ -289,8 +298,8 @@ impl Runtime {
     }
 
     /// How long the kernel may be waited for: not at all if there is anything to do, else until the next deadline, or for
-    /// ever.
-    fn longest_sleep(&self, patience: Patience) -> Option<Duration> {
+    /// ever. And whether the clock is to be moved by so much instead.
+    fn longest_sleep(&self, patience: Patience) -> (Option<Duration>, bool) {
         let core = &*self.core;
         // The end of the last job is no event by itself, so it is to ring where something hangs on it. Looked at before
         // anything else: a job has posted its result before it counts as ended.
@@ -303,15 +312,10 @@ impl Runtime {
             Patience::Endless => true,
         };
         if !goes_on || core.hooks.borrow().wants_turns() || !core.tasks.try_sleep() {
-            return Some(Duration::ZERO);
+            return (Some(Duration::ZERO), false);
         }
-        let next = core.timers.borrow().until_next()?;
-        let wait = core.clock.until(next);
-        if moves_by_hand {
-            core.clock.advance(wait);
-            return Some(Duration::ZERO);
-        }
-        Some(wait)
+        let next = core.timers.borrow().until_next();
+        (next.map(|next| core.clock.until(next)), moves_by_hand)
     }
 
     fn enter_for_run<R>(&self, inside: impl FnOnce() -> R) -> R {
@@ -367,7 +371,12 @@ impl Drop for Runtime {
         if !self.core.made_in.is_past() {
             self.core.pool.close(); // in a forked process its threads are gone, perhaps with its lock
         }
-        context::enter(&self.core, || self.core.tasks.shut_down());
+        // What a hook holds may hold the loop in turn, and its owner may outlive both.
+        let hooks = std::mem::take(&mut *self.core.hooks.borrow_mut());
+        context::enter(&self.core, || {
+            drop(hooks);
+            self.core.tasks.shut_down();
+        });
         self.core.closed.set(true);
         context::forget(self.core.id);
     }

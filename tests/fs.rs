@@ -834,3 +834,14 @@ fn nameless_file_is_read_and_written() {
         assert_eq!(file.metadata().await.unwrap().nlink(), 0);
     });
 }
+
+#[test]
+fn replaced_file_does_not_make_a_program_run_as_its_new_owner() {
+    with_folder(async |folder| {
+        let path = folder.join("program");
+        fs::write(&path, "old").await.unwrap();
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o6755)).await.unwrap();
+        fs::replace(&path, "new").await.unwrap();
+        assert_eq!(fs::metadata(&path).await.unwrap().mode() & 0o7777, 0o755);
+    });
+}

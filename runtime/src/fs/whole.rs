@@ -61,7 +61,8 @@ where
 /// the new one, also after a crash of the machine.
 ///
 /// The contents are written to a file of another name in the same folder and brought to the disk; that is renamed, and the
-/// folder is brought to the disk, too. The new file has the permissions of the old one, but the owner and group of this process.
+/// folder is brought to the disk, too. The new file has the permissions of the old one, but the owner and group of this process,
+/// and so none of the bits for running as owner or group (`S_ISUID`, `S_ISGID`).
 /// A symbolic link is replaced, not followed.
 ///
 /// # Examples
@@ -97,7 +98,8 @@ fn replace_now(path: &Path, contents: &[u8]) -> io::Result<()> {
         None => return Err(io::ErrorKind::IsADirectory.into()),
     };
     let old = match std::fs::symlink_metadata(path) {
-        Ok(old) if old.is_file() => Some(old.permissions()),
+        // Not the bits that have a program run as its owner (chmod(2)): the owner is another now.
+        Ok(old) if old.is_file() => Some(Permissions::from_mode(old.permissions().mode() & 0o777)),
         Ok(_) => None,
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),

@@ -6,7 +6,7 @@ mod common;
 
 use common::{in_child, manual, open_descriptors};
 use evloop::future::{Either, join, race, yield_now};
-use evloop::signal::{SignalKind, ctrl_c, kill, once, raise, restore_default, signal, signals};
+use evloop::signal::{SignalKind, ctrl_c, exit_on_second, kill, once, raise, restore_default, signal, signals};
 use evloop::{Mode, spawn};
 use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
@@ -454,5 +454,18 @@ fn signal_close_loop_alive() {
         raise(USR1).unwrap();
         drop(stream);
         assert!(!runtime.run(Mode::NoWait).unwrap());
+    });
+}
+
+#[test]
+fn second_signal_that_cannot_be_heard_leaves_the_first_alone() {
+    in_child("second_signal_that_cannot_be_heard_leaves_the_first_alone", "", || {
+        let caught = || {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap();
+            status.lines().find(|line| line.starts_with("SigCgt:")).unwrap().to_owned()
+        };
+        let before = caught();
+        exit_on_second(&[SignalKind::TERMINATE, SignalKind::KILL], 3).unwrap_err();
+        assert_eq!(caught(), before);
     });
 }

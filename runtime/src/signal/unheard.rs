@@ -113,9 +113,9 @@ pub fn restore_default(kind: SignalKind) -> io::Result<()> {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn exit_on_second(kinds: &[SignalKind], status: i32) -> io::Result<()> {
+    kinds.iter().try_for_each(|kind| check(*kind))?; // before any of them is listened to for ever
     let seen = Arc::new(AtomicBool::new(false));
     for kind in kinds {
-        check(*kind)?;
         let listening = Listening::new(*kind);
         // In this order: the one looks whether the flag is set, the other sets it.
         flag::register_conditional_shutdown(kind.as_raw(), status, Arc::clone(&seen))?;

@@ -17,6 +17,7 @@ use super::{Job, Shown, drop_on_pool};
 use crate::failed::failed;
 use crate::io::{AsyncRead, AsyncWrite};
 use crate::spawn::blocking_io;
+use crate::sys::fork::Generation;
 use crate::trace::{charge_bytes, poll_budget};
 use std::fs::File;
 use std::future::poll_fn;
@@ -167,11 +168,14 @@ pub(super) struct Buffer {
     unwritten: bool,
     /// A job has found the end, and no read has told of it yet.
     at_end: bool,
+    /// In a forked process what is unwritten is the parent's to write.
+    made_in: Generation,
 }
 
 impl Buffer {
     fn new(file: Arc<File>, path: Arc<Path>) -> Buffer {
-        Buffer { file, path, bytes: Box::default(), held: 0..0, unwritten: false, at_end: false }
+        let made_in = Generation::current();
+        Buffer { file, path, bytes: Box::default(), held: 0..0, unwritten: false, at_end: false, made_in }
     }
 
     /// The file, for what is done when the buffer is settled.
@@ -258,7 +262,9 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if let Err(error) = self.write_out() {
+        if !self.made_in.is_past()
+            && let Err(error) = self.write_out()
+        {
             log::warn!("a file was dropped with bytes that are lost: {error}");
         }
     }

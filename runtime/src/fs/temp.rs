@@ -5,9 +5,11 @@
 
 use super::{File, drop_on_pool, on_path};
 use crate::spawn::blocking_io;
+use crate::sys::fork::Generation;
 use std::env;
 use std::fs::Permissions;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,7 +76,7 @@ impl TempFile {
         let make = |folder: &Path| Ok(tempfile::NamedTempFile::new_in(folder)?.into_parts());
         let (file, name) = on_path("create a file in", folder.as_ref(), make).await?;
         let file = File::new(file, Arc::from(&*name));
-        Ok(TempFile { file, name: Owned(Some(name)) })
+        Ok(TempFile { file, name: Owned::new(name) })
     }
 
     /// Its path.
@@ -173,7 +175,7 @@ impl TempDir {
         let make =
             |folder: &Path| tempfile::Builder::new().permissions(Permissions::from_mode(OWNER_ONLY)).tempdir_in(folder);
         let folder = on_path("create a folder in", folder.as_ref(), make).await?;
-        Ok(TempDir { folder: Owned(Some(folder)) })
+        Ok(TempDir { folder: Owned::new(folder) })
     }
 
     /// Its path.
@@ -201,9 +203,13 @@ impl TempDir {
 
 /// Something whose drop removes files: the pool drops it, if nobody takes it before.
 #[derive(Debug)]
-struct Owned<T: Send + 'static>(Option<T>);
+struct Owned<T: Send + 'static>(Option<T>, Generation);
 
 impl<T: Send + 'static> Owned<T> {
+    fn new(value: T) -> Owned<T> {
+        Owned(Some(value), Generation::current())
+    }
+
     fn get(&self) -> &T {
         self.0.as_ref().expect("it is taken with its owner alone")
     }
@@ -215,8 +221,10 @@ impl<T: Send + 'static> Owned<T> {
 
 impl<T: Send + 'static> Drop for Owned<T> {
     fn drop(&mut self) {
-        if let Some(owned) = self.0.take() {
-            drop_on_pool(owned);
+        match self.0.take() {
+            Some(parents) if self.1.is_past() => _ = ManuallyDrop::new(parents), // this process was forked off since
+            Some(owned) => drop_on_pool(owned),
+            None => {}
         }
     }
 }

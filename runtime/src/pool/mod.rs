@@ -21,6 +21,7 @@ pub use lines::Ticket;
 pub use load::{ClassLoad, PoolLoad};
 
 use crate::arena::Key;
+use crate::sys::fork::Generation;
 use lines::Lines;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,6 +56,8 @@ struct Shared {
     work: Condvar,
     ended: Condvar,
     limits: PoolLimits,
+    /// A forked process has the lock as it was at that moment, perhaps taken, and none of the threads: it leaves both alone.
+    made_in: Generation,
 }
 
 struct State {
@@ -97,7 +100,13 @@ impl Pool {
         limits.check().expect("a pool needs limits within which something gets done");
         let state =
             State { lines: Lines::new(&limits), threads: 0, idle: 0, idle_waiter: None, started: 0, closed: false };
-        let shared = Shared { state: Mutex::new(state), work: Condvar::new(), ended: Condvar::new(), limits };
+        let shared = Shared {
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            ended: Condvar::new(),
+            limits,
+            made_in: Generation::current(),
+        };
         Pool { shared: Arc::new(shared) }
     }
 
@@ -133,6 +142,9 @@ impl Pool {
     /// The job comes back when the queue is full, or kept for those who stand in line; and when there is no thread and none
     /// can be started.
     pub fn submit(&self, class: JobClass, job: Job) -> Result<Ticket, Refused> {
+        if self.shared.made_in.is_past() {
+            return Ok(Ticket { class, key: Key::NONE });
+        }
         let state = self.shared.lock();
         if state.closed {
             return Ok(drop_unbegun(class, state, job));
@@ -176,6 +188,9 @@ impl Pool {
 
     /// Leaves the line. If it was this one's turn, it is the next one's now.
     pub fn leave(&self, class: JobClass, place: Key) {
+        if self.shared.made_in.is_past() {
+            return;
+        }
         let (own, called) = self.shared.lock().lines.leave(class, place);
         drop(own);
         wake(called);
@@ -184,6 +199,9 @@ impl Pool {
     /// Takes a job back that has not begun; its place in the queue is free at once. `None`: it has begun, or was dropped when the
     /// pool was closed.
     pub fn cancel(&self, ticket: Ticket) -> Option<Job> {
+        if self.shared.made_in.is_past() {
+            return None;
+        }
         let mut state = self.shared.lock();
         let (job, called) = state.lines.cancel(ticket)?;
         let waiter = state.waiter_if_idle();

@@ -22,6 +22,7 @@
 //! removal, for it would find that the socket is alive.
 
 use crate::net::failed;
+use crate::sys::fork::Generation;
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
@@ -116,13 +117,16 @@ pub(super) struct SocketFile {
     path: PathBuf,
     /// `None` when it is left where it is.
     id: Option<Id>,
+    /// In a forked process the file is the parent's.
+    made_in: Generation,
 }
 
 impl SocketFile {
     /// The file that binding to the path has just made.
     pub(super) fn made_at(path: &Path) -> io::Result<SocketFile> {
         let id = Id::of(&fs::symlink_metadata(path)?);
-        Ok(SocketFile { path: path::absolute(path)?, id: Some(id) }) // the process may go to another folder
+        let path = path::absolute(path)?; // the process may go to another folder
+        Ok(SocketFile { path, id: Some(id), made_in: Generation::current() })
     }
 
     /// Leaves the file where it is.
@@ -133,7 +137,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let Some(id) = self.id else { return };
+        let Some(id) = self.id.filter(|_| !self.made_in.is_past()) else { return };
         if fs::symlink_metadata(&self.path).is_ok_and(|there| Id::of(&there) == id)
             && let Err(error) = fs::remove_file(&self.path)
         {

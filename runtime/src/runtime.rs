@@ -262,7 +262,7 @@ impl Runtime {
     /// One turn of the loop.
     ///
     /// `poll_root` polls the future of [`block_on`](Runtime::block_on), whose end ends the turn: then `true` comes back.
-    fn turn(&self, patience: Patience, poll_root: &mut dyn FnMut() -> bool) -> io::Result<bool> {
+    fn turn(&self, mut patience: Patience, poll_root: &mut dyn FnMut() -> bool) -> io::Result<bool> {
         let core = &*self.core;
         let due = &mut *self.due.borrow_mut();
         core.begin(Phase::Run); // 1. who was woken is polled
@@ -270,6 +270,9 @@ impl Runtime {
             return Ok(true);
         }
         if core.has_hooks() {
+            if core.hooks.borrow().wants_turns() {
+                patience = Patience::None; // also where the idle hook removes itself in this turn
+            }
             core.call_hooks(Phase::Idle);
             core.call_hooks(Phase::Prepare);
         }

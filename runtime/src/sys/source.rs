@@ -27,15 +27,13 @@ impl<T: AsFd> AsRawFd for FdSource<T> {
     }
 }
 
-/// Registered for priority data as well (`EPOLLPRI`): what that is depends on the descriptor, and whoever has one of which
-/// nothing is known may want it.
 impl<T: AsFd> Source for FdSource<T> {
     fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        SourceFd(&self.as_raw_fd()).register(registry, token, interests | Interest::PRIORITY)
+        SourceFd(&self.as_raw_fd()).register(registry, token, interests)
     }
 
     fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        SourceFd(&self.as_raw_fd()).reregister(registry, token, interests | Interest::PRIORITY)
+        SourceFd(&self.as_raw_fd()).reregister(registry, token, interests)
     }
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {

@@ -449,6 +449,19 @@ fn task_that_has_spent_its_budget_is_polled_again_only_after_the_kernel_was_aske
 }
 
 #[test]
+fn task_that_yields_within_other_waits_still_gives_way_to_the_kernel() {
+    let counter = Rc::new(Counter::default());
+    let runtime = observed(Rc::<Counter>::clone(&counter));
+    runtime.block_on(async {
+        for _ in 0..10 {
+            // The time-out's timer is polled after the yield, and is what the task waits for, too.
+            time::timeout(ms(1), yield_now()).await.unwrap();
+        }
+    });
+    assert_eq!(counter.turns.get(), 11, "each in a turn of its own");
+}
+
+#[test]
 fn timers_and_sockets_count_when_they_are_told_to() {
     let runtime = manual();
     let (mut timer, listener) = runtime.enter(|| (time::sleep(ms(5)), TcpListener::bind("127.0.0.1:0").unwrap()));

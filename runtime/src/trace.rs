@@ -165,7 +165,8 @@ thread_local! {
         const { Notes { cause: Cell::new(Cause::Outside), wait: Cell::new(Wait::Unknown), budget: Cell::new(OPERATIONS_PER_POLL) } };
 }
 
-/// Leaves the note of what the running task waits for; called by a leaf that is about to return `Pending`.
+/// Leaves the note of what the running task waits for; called by a leaf that is about to return `Pending`. Of several notes
+/// in a poll the last holds, but [`Wait::Turn`] stays: that wait is over first, and the loop gives way because of it.
 ///
 /// # Examples
 /// A hand-written leaf tells what it waits for:
@@ -186,7 +187,11 @@ thread_local! {
 /// ```
 #[inline]
 pub fn waits_for(wait: Wait) {
-    NOTES.with(|notes| notes.wait.set(wait));
+    NOTES.with(|notes| {
+        if notes.wait.get() != Wait::Turn {
+            notes.wait.set(wait);
+        }
+    });
 }
 
 /// Takes one operation from the budget of this poll. When it is spent, the task is woken for its next turn and must

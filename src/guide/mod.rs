@@ -10,3 +10,6 @@ pub mod asyncio {}
 
 #[doc = include_str!("tokio.md")]
 pub mod tokio {}
+
+#[doc = include_str!("costs.md")]
+pub mod costs {}

@@ -195,13 +195,16 @@ impl AsyncWrite for SimplexWriter {
     }
 
     fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        if bufs.iter().all(|buf| buf.is_empty()) {
-            return Poll::Ready(Ok(0));
+        let is_nothing = bufs.iter().all(|buf| buf.is_empty());
+        if !is_nothing {
+            ready!(trace::poll_budget(cx));
         }
-        ready!(trace::poll_budget(cx));
         let mut pipe = self.pipe.borrow_mut();
         if pipe.ended || pipe.unread {
             return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
+        }
+        if is_nothing {
+            return Poll::Ready(Ok(0));
         }
         let count = pipe.fill(bufs);
         if count == 0 {

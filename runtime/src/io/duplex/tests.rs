@@ -112,6 +112,16 @@ fn read_and_write_of_nothing_wait_for_nothing() {
     assert!(matches!(finish(b.write(b"")), Ok(0)));
 }
 
+/// As send(2) has it on a stream socket, and unlike write(2) on a pipe.
+#[test]
+fn write_of_nothing_tells_that_the_peer_is_gone() {
+    let (mut a, b) = duplex(1);
+    drop(b);
+    assert_eq!(finish(a.write(b"")).unwrap_err().kind(), ErrorKind::BrokenPipe);
+    let nothing = [IoSlice::new(b""), IoSlice::new(b"")];
+    assert_eq!(finish(a.write_vectored(&nothing)).unwrap_err().kind(), ErrorKind::BrokenPipe);
+}
+
 #[test]
 fn end_that_is_dropped_keeps_no_waker() {
     let ((mut reader, mut writer), task) = (simplex(1), Task::default());
@@ -173,7 +183,7 @@ proptest! {
                     match task.poll(writer.write(&bytes)) {
                         Poll::Ready(Ok(written)) => {
                             prop_assert_eq!(written, count);
-                            prop_assert!(bytes.is_empty() || !ended && reader.is_some() && count > 0);
+                            prop_assert!(!ended && reader.is_some() && (bytes.is_empty() || count > 0));
                             twin.extend(&bytes[..count]);
                             if count > 0 && let Some(woken) = read_wait.take() {
                                 prop_assert_eq!(woken.wakes(), 1);

@@ -10,7 +10,9 @@
 //! imported two of them would have to spell out which is meant at each call.
 //!
 //! What cannot be brought along is what asks for another runtime by itself: tokio's own sockets, timers and `tokio::spawn`.
-//! tokio's channels and locks (`tokio::sync`) need no runtime and work here as they are.
+//! tokio's channels and locks (`tokio::sync`) need no runtime and work here as they are, with two limits: they take from no
+//! budget, so a task that loops over one that is always ready never gives way; and their blocking calls do not know that they
+//! are in a loop, and hold it.
 
 #[cfg(feature = "futures-io")]
 mod futures_io;

@@ -9,8 +9,11 @@ use evloop::engine::trace::Side;
 use evloop::future::{Either, join, race, yield_now};
 use evloop::net::{Datagrams, Outgoing, Received, UdpOptions, UdpSocket};
 use evloop::spawn;
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
+use std::task::Poll;
 
 const ANY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -793,5 +796,23 @@ fn udp_multicast_join6_receives_until_it_leaves() {
         assert_eq!((message.to, message.received), (Some(group.into()), whole(6)));
         member.leave_multicast_v6(group, interface).unwrap();
         assert_eq!(member.leave_multicast_v6(group, interface).unwrap_err().raw_os_error(), Some(EADDRNOTAVAIL));
+    });
+}
+
+/// A wait that is given up does not take the place of the one that has taken its own.
+#[test]
+fn dropped_wait_leaves_the_waiter_that_took_its_place() {
+    manual().block_on(async {
+        let socket = Rc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        let theirs = Rc::clone(&socket);
+        let mut buf = [0; 8];
+        let mut first = Box::pin(socket.recv(&mut buf));
+        poll_fn(|cx| Poll::Ready(assert!(first.as_mut().poll(cx).is_pending()))).await;
+        let second = spawn(async move { theirs.recv(&mut [0; 8]).await.unwrap().len });
+        yield_now().await;
+        yield_now().await;
+        drop(first);
+        socket.try_send_to(b"x", socket.local_addr().unwrap()).unwrap();
+        assert_eq!(second.await.unwrap(), 1);
     });
 }

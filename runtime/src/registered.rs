@@ -102,7 +102,7 @@ impl<S: mio::event::Source> Registered<S> {
 
     /// Waits until that side may be ready.
     pub(crate) fn ready(&self, side: Side) -> Ready<'_> {
-        Ready { core: &self.core, key: self.key, side, waits: false }
+        Ready { core: &self.core, key: self.key, side, waits: None }
     }
 
     /// Reads into `buf`. A short read spends the edge: the socket was drained, and the next bytes bring the next edge.
@@ -153,9 +153,19 @@ impl<S: mio::event::Source> Registered<S> {
         self.core.reactor.borrow_mut().set_referenced(self.key, referenced);
     }
 
-    /// A future that waited for that side is dropped.
-    pub(crate) fn give_up(&self, side: Side) {
-        give_up(&self.core, self.key, side);
+    /// Names the last wait for that side: what a poll that was `Pending` has begun.
+    pub(crate) fn last_wait(&self, side: Side) -> u32 {
+        self.core.reactor.borrow_mut().last_wait(self.key, side)
+    }
+
+    /// A future that waited for that side is dropped. If another has taken its place, that one waits on.
+    pub(crate) fn give_up(&self, side: Side, wait: u32) {
+        give_up(&self.core, self.key, side, wait);
+    }
+
+    /// As [`give_up`](Registered::give_up), by a future that has its source to itself: nobody can have taken its place.
+    pub(crate) fn give_up_last(&self, side: Side) {
+        self.give_up(side, self.last_wait(side));
     }
 
     /// An operation would have had to wait.
@@ -191,8 +201,8 @@ fn poll_ready(core: &Core, key: Key, side: Side, cx: &mut Context<'_>) -> Poll<i
     ready.map(Ok)
 }
 
-fn give_up(core: &Core, key: Key, side: Side) {
-    let former = core.reactor.borrow_mut().give_up(key, side);
+fn give_up(core: &Core, key: Key, side: Side, wait: u32) {
+    let former = core.reactor.borrow_mut().give_up(key, side, wait);
     drop(former);
 }
 
@@ -221,8 +231,8 @@ pub struct Ready<'a> {
     core: &'a Core,
     key: Key,
     side: Side,
-    /// Its waker is with the source.
-    waits: bool,
+    /// Its waker is with the source, under that name.
+    waits: Option<u32>,
 }
 
 impl Ready<'_> {
@@ -243,15 +253,15 @@ impl Future for Ready<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(poll_budget(cx));
         let ready = poll_ready(self.core, self.key, self.side, cx);
-        self.waits = ready.is_pending();
+        self.waits = ready.is_pending().then(|| self.core.reactor.borrow_mut().last_wait(self.key, self.side));
         ready
     }
 }
 
 impl Drop for Ready<'_> {
     fn drop(&mut self) {
-        if self.waits {
-            give_up(self.core, self.key, self.side);
+        if let Some(wait) = self.waits {
+            give_up(self.core, self.key, self.side, wait);
         }
     }
 }

@@ -77,8 +77,11 @@ pub trait Accepts {
     /// Polls for a connection.
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Connection>>;
 
+    /// Names the last wait for a connection.
+    fn last_wait(&self) -> u32;
+
     /// A future that waited for a connection is dropped.
-    fn give_up(&self);
+    fn give_up(&self, wait: u32);
 }
 
 /// A connection to come; see [`TcpListener::accept`] and [`UnixListener::accept`](super::UnixListener::accept).
@@ -86,12 +89,12 @@ pub trait Accepts {
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Accept<'a, L: Accepts = TcpListener> {
     listener: &'a L,
-    waits: bool,
+    waits: Option<u32>,
 }
 
 impl<'a, L: Accepts> Accept<'a, L> {
     pub(super) fn new(listener: &'a L) -> Accept<'a, L> {
-        Accept { listener, waits: false }
+        Accept { listener, waits: None }
     }
 }
 
@@ -100,15 +103,15 @@ impl<L: Accepts> Future for Accept<'_, L> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = self.listener.poll_accept(cx);
-        self.waits = polled.is_pending();
+        self.waits = polled.is_pending().then(|| self.listener.last_wait());
         polled
     }
 }
 
 impl<L: Accepts> Drop for Accept<'_, L> {
     fn drop(&mut self) {
-        if self.waits {
-            self.listener.give_up();
+        if let Some(wait) = self.waits {
+            self.listener.give_up(wait);
         }
     }
 }

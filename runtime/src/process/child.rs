@@ -309,7 +309,7 @@ impl Drop for Wait<'_> {
         if self.waits
             && let State::Running(pidfd) = &self.child.state
         {
-            pidfd.give_up(Side::Read);
+            pidfd.give_up_last(Side::Read);
         }
     }
 }

@@ -108,9 +108,15 @@ impl Reactor {
         self.sources.get_mut(key).is_some_and(|source| source.is_ready(side))
     }
 
-    /// Nobody waits for that side any more; the waker that did comes back, for the caller to drop.
-    pub fn give_up(&mut self, key: Key, side: Side) -> Option<Waker> {
-        self.sources.get_mut(key).and_then(|source| source.give_up(side))
+    /// Names the last wait for that side, to be given up by that name.
+    pub fn last_wait(&mut self, key: Key, side: Side) -> u32 {
+        self.sources.get_mut(key).map_or(0, |source| source.last_wait(side))
+    }
+
+    /// Ends a wait for that side, unless another has taken its place; the waker that was there comes back, for the caller to
+    /// drop.
+    pub fn give_up(&mut self, key: Key, side: Side, wait: u32) -> Option<Waker> {
+        self.sources.get_mut(key).and_then(|source| source.give_up(side, wait))
     }
 
     /// An operation found the side not ready: the next [`poll_ready`](Reactor::poll_ready) waits for an edge.

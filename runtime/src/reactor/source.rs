@@ -24,11 +24,13 @@ struct Readiness {
     /// operation would block, and a short one says nothing. What was seen stays seen: epoll tells it once, and the end of a
     /// stream comes after its last bytes.
     finished: bool,
+    /// How many have waited here until now: names the one who does.
+    waits: u32,
     waiter: Option<Waker>,
 }
 
 impl Readiness {
-    const NEW: Readiness = Readiness { ready: true, finished: false, waiter: None };
+    const NEW: Readiness = Readiness { ready: true, finished: false, waits: 0, waiter: None };
 
     fn edge(&mut self, finished: bool, due: &mut Vec<Waker>) {
         self.ready = true;
@@ -76,15 +78,25 @@ impl Source {
     /// Leaves a waker for the next edge; the one that was there comes back.
     #[inline]
     pub(super) fn park(&mut self, side: Side, waker: &Waker) -> Option<Waker> {
-        let waiter = &mut self.side(side).waiter;
-        match waiter {
+        let side = self.side(side);
+        match &mut side.waiter {
             Some(known) if known.will_wake(waker) => None,
-            _ => waiter.replace(waker.clone()),
+            waiter => {
+                side.waits = side.waits.wrapping_add(1);
+                waiter.replace(waker.clone())
+            }
         }
     }
 
-    pub(super) fn give_up(&mut self, side: Side) -> Option<Waker> {
-        self.side(side).waiter.take()
+    /// Which of those that have waited for that side was the last.
+    pub(super) fn last_wait(&mut self, side: Side) -> u32 {
+        self.side(side).waits
+    }
+
+    /// Takes the waker out, if it is that of this wait, and not of another task that has taken its place.
+    pub(super) fn give_up(&mut self, side: Side, wait: u32) -> Option<Waker> {
+        let side = self.side(side);
+        if side.waits == wait { side.waiter.take() } else { None }
     }
 
     #[inline]

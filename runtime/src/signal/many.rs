@@ -106,7 +106,7 @@ impl Future for RecvAny<'_> {
 impl Drop for RecvAny<'_> {
     fn drop(&mut self) {
         if self.waits {
-            self.signals.streams.iter().for_each(|stream| stream.source.give_up(Side::Read));
+            self.signals.streams.iter().for_each(|stream| stream.source.give_up_last(Side::Read));
         }
     }
 }

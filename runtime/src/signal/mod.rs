@@ -203,7 +203,7 @@ impl Future for Recv<'_> {
 impl Drop for Recv<'_> {
     fn drop(&mut self) {
         if self.waits {
-            self.signal.source.give_up(Side::Read);
+            self.signal.source.give_up_last(Side::Read);
         }
     }
 }
@@ -229,7 +229,7 @@ impl Future for RecvCount<'_> {
 impl Drop for RecvCount<'_> {
     fn drop(&mut self) {
         if self.waits {
-            self.signal.source.give_up(Side::Read);
+            self.signal.source.give_up_last(Side::Read);
         }
     }
 }

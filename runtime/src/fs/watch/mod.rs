@@ -255,7 +255,7 @@ impl Future for NextEvent<'_> {
 impl Drop for NextEvent<'_> {
     fn drop(&mut self) {
         if self.waits {
-            self.watcher.inotify.give_up(Side::Read);
+            self.watcher.inotify.give_up_last(Side::Read);
         }
     }
 }

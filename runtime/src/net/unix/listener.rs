@@ -155,8 +155,12 @@ impl Accepts for UnixListener {
         self.poll_accept(cx)
     }
 
-    fn give_up(&self) {
-        self.accepting.io.give_up(Side::Read);
+    fn last_wait(&self) -> u32 {
+        self.accepting.io.last_wait(Side::Read)
+    }
+
+    fn give_up(&self, wait: u32) {
+        self.accepting.io.give_up(Side::Read, wait);
     }
 }
 

@@ -61,7 +61,8 @@
 //! - **To reach a loop from another thread:** [`Handle`], and the [`RemoteHandle`] of what was spawned through it.
 //! - **To wait:** for time, [`time`]; for the network, [`net`], and other streams of bytes, [`pipe`], all read and written
 //!   with [`io`]; for files, [`fs`]; for the standard streams and terminals, [`stdio`]; for children, [`process`];
-//!   for a signal, [`signal`]; for any other descriptor, [`fd`]; for each other, [`sync`]; for several things at once, [`future`], [`join!`] and [`select!`].
+//!   for a signal, [`signal`]; for any other descriptor, [`fd`]; for each other, [`sync`]; for several things at once,
+//!   [`future`], [`join!`] and [`select!`].
 //! - **To serve HTTP/1.1:** [`http`] has the server, the router, the application interface modelled on ASGI, and the
 //!   limits.
 //! - **To come from elsewhere:** [`guide`] has the names of libuv, asyncio and tokio, and what stands for them here.

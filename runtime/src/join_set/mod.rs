@@ -17,6 +17,9 @@ use std::task::{Context, Poll};
 /// end, their futures are gone when the drop returns (see [`AbortOnDrop`]); and where tasks belong to one piece of work
 /// that fails as a whole, [`group`](crate::group()) is the better form.
 ///
+/// A set in a task of a set ends within the end of that one, on the stack: so a thousand may lie one in the other, and not
+/// many thousands.
+///
 /// # Examples
 /// ```
 /// use evloop_runtime::{JoinSet, time::sleep};
@@ -89,6 +92,9 @@ impl<T: 'static> JoinSet<T> {
     }
 
     /// Adds a task that was spawned elsewhere. From now on it ends with the set.
+    ///
+    /// # Panics
+    /// Not here, but in [`join_next`](JoinSet::join_next) when it comes to it: if the handle has given its output already.
     pub fn insert(&mut self, task: JoinHandle<T>) -> AbortHandle {
         let (abort, has_ended) = (task.abort_handle(), task.is_finished());
         let task = task.abort_on_drop();

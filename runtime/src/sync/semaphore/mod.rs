@@ -54,8 +54,8 @@ impl Gated for Semaphore {
 }
 
 impl Semaphore {
-    /// The most permits that a semaphore is made with, or given at once. Far from what a `usize` holds, so that permits
-    /// that come back always fit.
+    /// The most permits that a semaphore is made with, or given at once. An eighth of what a `usize` holds: who adds so many
+    /// eight times has too many, and a panic when they come together.
     pub const PERMITS_MAX: usize = usize::MAX >> 3;
 
     /// One with so many permits. It allocates when the first waiter comes.

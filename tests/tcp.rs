@@ -8,13 +8,14 @@ use common::{in_child, manual, ms};
 use evloop::engine::trace::{Side, Wait};
 use evloop::future::{Either, join, race, yield_now};
 use evloop::io::{AsyncRead, AsyncWrite, copy};
-use evloop::net::{ListenOptions, TcpListener, TcpStream, lookup_host};
+use evloop::net::{KeepAlive, ListenOptions, TcpListener, TcpStream, lookup_host};
 use evloop::{spawn, time};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::thread;
+use std::time::Duration;
 
 async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -307,6 +308,28 @@ fn tcp_bind6_only_takes_both_families_or_one() {
 }
 
 #[test]
+fn keep_alive_with_numbers_that_are_refused_stays_off() {
+    manual().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let refused = [
+            KeepAlive { idle: Duration::ZERO, ..KeepAlive::default() },
+            KeepAlive { interval: Duration::ZERO, ..KeepAlive::default() },
+            KeepAlive { idle: Duration::from_secs(1_000_000), ..KeepAlive::default() },
+            KeepAlive { count: 0, ..KeepAlive::default() },
+        ];
+        for numbers in refused {
+            assert_eq!(
+                stream.set_keep_alive(Some(numbers)).unwrap_err().kind(),
+                ErrorKind::InvalidInput,
+                "{numbers:?}"
+            );
+            assert_eq!(stream.keep_alive().unwrap(), None, "{numbers:?}");
+        }
+    });
+}
+
+#[test]
 fn taken_port_is_named() {
     manual().block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -546,7 +569,7 @@ fn more_slices_than_one_call_takes_do_not_mean_that_there_is_no_room() {
 fn lingering_that_would_hold_the_loop_is_refused() {
     manual().block_on(async {
         let (near, _far) = pair().await;
-        for time in [ms(1), ms(500), ms(1_000), std::time::Duration::MAX] {
+        for time in [ms(1), ms(500), ms(1_000), Duration::MAX] {
             assert_eq!(near.set_linger(Some(time)).unwrap_err().kind(), ErrorKind::InvalidInput);
         }
         near.set_linger(Some(ms(0))).unwrap();
@@ -558,7 +581,7 @@ fn lingering_that_would_hold_the_loop_is_refused() {
 fn limit_of_less_than_a_millisecond_is_not_taken_for_none() {
     manual().block_on(async {
         let (near, _far) = pair().await;
-        near.set_user_timeout(Some(std::time::Duration::from_micros(1))).unwrap();
+        near.set_user_timeout(Some(Duration::from_micros(1))).unwrap();
         assert_eq!(near.user_timeout().unwrap(), Some(ms(1)));
     });
 }

@@ -59,7 +59,7 @@ impl TcpStream {
     /// Has the system ask a silent peer whether it is still there, or not (`SO_KEEPALIVE`). At first it does not.
     ///
     /// # Errors
-    /// What `setsockopt` says, as when a number is zero or too large for it.
+    /// What `setsockopt` says, as when a number is zero or too large for it; then nothing is switched on or off.
     ///
     /// # Examples
     /// ```
@@ -78,7 +78,11 @@ impl TcpStream {
     pub fn set_keep_alive(&self, keep_alive: Option<KeepAlive>) -> io::Result<()> {
         let Some(KeepAlive { idle, interval, count }) = keep_alive else { return self.socket().set_keepalive(false) };
         let questions = TcpKeepalive::new().with_time(idle).with_interval(interval).with_retries(count);
-        self.socket().set_tcp_keepalive(&questions)
+        let before = self.socket().keepalive()?;
+        self.socket().set_tcp_keepalive(&questions).inspect_err(|_| {
+            // It is switched on before the numbers are looked at; those were refused, so it is as it was.
+            drop(self.socket().set_keepalive(before));
+        })
     }
 
     /// How a silent peer is asked, if it is.

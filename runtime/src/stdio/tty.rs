@@ -81,6 +81,12 @@ impl Tty {
         Ok(Tty { io: Registered::new(FdSource(own))? })
     }
 
+    /// Lets it count, or not, when the loop asks whether anything keeps it alive. A new one does not: the task that uses it
+    /// does.
+    pub fn set_referenced(&self, referenced: bool) {
+        self.io.set_referenced(referenced);
+    }
+
     /// How much it shows at once; all zero where that is not known.
     ///
     /// # Errors

@@ -807,7 +807,7 @@ fn dropped_wait_leaves_the_waiter_that_took_its_place() {
         let theirs = Rc::clone(&socket);
         let mut buf = [0; 8];
         let mut first = Box::pin(socket.recv(&mut buf));
-        poll_fn(|cx| Poll::Ready(assert!(first.as_mut().poll(cx).is_pending()))).await;
+        assert!(poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx).is_pending())).await);
         let second = spawn(async move { theirs.recv(&mut [0; 8]).await.unwrap().len });
         yield_now().await;
         yield_now().await;

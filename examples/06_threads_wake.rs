@@ -62,7 +62,7 @@ async fn blocking_work() -> (u32, u32) {
 }
 
 /// What the other thread does. All that it has of the loop is its handle.
-fn other_thread(handle: Handle, greeting: oneshot::Sender<Instant>) {
+fn other_thread(handle: &Handle, greeting: oneshot::Sender<Instant>) {
     println!("on {}: a value for a task of the loop", who());
     thread::sleep(ms(20)); // long enough that the loop sleeps in the kernel
     greeting.send(Instant::now()).expect("the task waits for it");
@@ -94,7 +94,10 @@ fn main() -> evloop::Result<()> {
             println!("  on {}: it came after {} us", who(), sent.elapsed().as_micros());
         })
     });
-    let other = thread::Builder::new().name("other".to_owned()).spawn(move || other_thread(handle, greeting))?;
+    let other = thread::Builder::new().name("other".to_owned()).spawn({
+        let handle = handle.clone();
+        move || other_thread(&handle, greeting)
+    })?;
 
     runtime.run(evloop::Mode::UntilDone)?; // until `stop`
     assert!(waiting.is_finished());

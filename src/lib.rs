@@ -66,6 +66,7 @@
 //! - **To serve HTTP/1.1:** [`http`] has the server, the router, the application interface modelled on ASGI, and the
 //!   limits.
 //! - **To come from elsewhere:** [`guide`] has the names of libuv, asyncio and tokio, and what stands for them here.
+//! - **To see it turn:** [`observe`] has its numbers, and lets anybody look on.
 //! - **To take the loop apart:** [`engine`] has its parts, each usable by itself, for study and measurement. They are
 //!   outside the promise of stability.
 //!
@@ -86,7 +87,7 @@ pub use evloop_runtime::compat;
 
 // The server on top, and the parts beneath.
 pub use evloop_http as http;
-pub use evloop_runtime::engine;
+pub use evloop_runtime::{engine, observe};
 
 pub mod guide;
 

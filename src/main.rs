@@ -4,6 +4,7 @@ mod cli;
 mod demo;
 
 use cli::{Command, Place, Serve};
+use evloop::Runtime;
 use evloop::future::race;
 use evloop::http::Server;
 use evloop::http::access_log;
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         }
         Ok(Command::Serve(options)) => {
             log_to_stderr(&options);
-            match evloop::run(serve(*options)) {
+            match Runtime::new().and_then(|runtime| runtime.block_on(serve(*options))) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => complain(&error, 1),
             }

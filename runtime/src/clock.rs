@@ -30,6 +30,8 @@ pub struct Clock {
     asked: Cell<Option<Duration>>,
     /// For how long tasks have held the loop.
     held: Cell<Duration>,
+    /// For how long the loop has worked.
+    busy: Cell<Duration>,
     manual: Option<Cell<Duration>>,
 }
 
@@ -47,6 +49,7 @@ impl Clock {
             listening_tick: Cell::default(),
             asked: Cell::default(),
             held: Cell::default(),
+            busy: Cell::default(),
             manual: None,
         }
     }
@@ -82,12 +85,30 @@ impl Clock {
         let now = before.max(self.fresh_since_origin());
         let ran_until = self.asked.take().unwrap_or(if at_once { now } else { before });
         let ran = ran_until.saturating_sub(before);
+        self.busy.set(self.busy.get() + ran);
         if ran >= HELD_MIN {
             self.held.set(self.held.get() + ran);
         }
         self.now.set(now);
         self.tick.set(floor(now));
         self.listening_tick.set(floor(now.saturating_sub(self.held.get())));
+    }
+
+    /// For how long the loop has worked, and for how long it has blocked, as of this turn.
+    #[must_use]
+    pub fn shares(&self) -> (Duration, Duration) {
+        (self.busy.get(), self.now.get().saturating_sub(self.busy.get()))
+    }
+
+    /// Notes that the tasks of this turn have run, and that the loop is about to block for an event, whenever that comes.
+    pub fn ask(&self) {
+        self.asked.set(Some(self.fresh_since_origin()));
+    }
+
+    /// When it was last asked in this turn how long the loop may block; else the turn's time.
+    #[must_use]
+    pub fn asked(&self) -> Instant {
+        self.origin + self.asked.get().unwrap_or(self.now.get())
     }
 
     /// The last tick that has passed as of this turn, had tasks never held the loop: time in which it has listened. Others

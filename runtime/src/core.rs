@@ -1,7 +1,9 @@
 //! One thread's engines side by side. No engine knows another; who connects them is the turn.
 
+use crate::board::Board;
 use crate::clock::Clock;
 use crate::hooks::Hooks;
+use crate::observer::Observers;
 use crate::pool::Pool;
 use crate::reactor::Reactor;
 use crate::sys::fork::Generation;
@@ -10,6 +12,7 @@ use crate::timer::Timers;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What a loop is made of.
 ///
@@ -19,7 +22,10 @@ use std::rc::Rc;
 pub(crate) struct Core {
     /// Names the loop on its thread; no other loop of the thread has had it.
     pub(crate) id: u32,
-    pub(crate) clock: Clock,
+    pub(crate) clock: Rc<Clock>,
+    /// The numbers that other threads may read.
+    pub(crate) board: Arc<Board>,
+    pub(crate) observers: Rc<Observers>,
     pub(crate) tasks: Rc<Tasks>,
     pub(crate) timers: RefCell<Timers>,
     pub(crate) reactor: RefCell<Reactor>,
@@ -34,11 +40,14 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(id: u32, clock: Clock, tasks: Rc<Tasks>, reactor: Reactor, pool: Pool) -> Core {
+    pub(crate) fn new(id: u32, clock: Clock, reactor: Reactor, pool: Pool) -> Core {
+        let (board, observers) = (Arc::new(Board::new()), Observers::none());
         Core {
             id,
-            clock,
-            tasks,
+            clock: Rc::new(clock),
+            tasks: Tasks::observed(reactor.bell(), Rc::clone(&observers), Arc::clone(&board)),
+            board,
+            observers,
             timers: RefCell::default(),
             reactor: RefCell::new(reactor),
             hooks: RefCell::default(),

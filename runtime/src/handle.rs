@@ -1,6 +1,9 @@
 //! The door for other threads: spawn on the loop, wake it, stop it.
 
+use crate::board::Board;
 use crate::context;
+use crate::metrics::Metrics;
+use crate::pool::Pool;
 use crate::spawn::spawn;
 use crate::sync::oneshot;
 use crate::task::{Door, JoinError};
@@ -28,9 +31,11 @@ use std::thread::{self, Thread};
 /// runtime.block_on(async { evloop_runtime::spawn_blocking(move || other.join().unwrap()).await }).unwrap();
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Handle {
     door: Door,
+    board: Arc<Board>,
+    pool: Pool,
 }
 
 impl Handle {
@@ -41,7 +46,11 @@ impl Handle {
     #[must_use]
     #[track_caller]
     pub fn current() -> Handle {
-        Handle { door: context::with(|core| core.tasks.door()) }
+        context::with(|core| Handle {
+            door: core.tasks.door(),
+            board: Arc::clone(&core.board),
+            pool: core.pool.clone(),
+        })
     }
 
     /// Has the loop call `make` on its thread, and spawns the future that it makes. The task runs on if what is returned is
@@ -72,6 +81,24 @@ impl Handle {
     /// Has the loop turn once if it sleeps.
     pub fn wake(&self) {
         drop(self.door.post(|| ()));
+    }
+
+    /// The loop in numbers. It is not asked, so it may be blocked, or have ended: then these are its last.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_runtime::{Handle, future::yield_now};
+    ///
+    /// evloop_runtime::block_on(async {
+    ///     let handle = Handle::current();
+    ///     yield_now().await;
+    ///     let metrics = std::thread::spawn(move || handle.metrics()).join().unwrap();
+    ///     assert!(metrics.turns > 0 && metrics.polls > 0);
+    /// });
+    /// ```
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        Metrics::read(&self.board, &self.pool)
     }
 
     /// Whether the loop is still there.

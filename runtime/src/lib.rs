@@ -30,8 +30,10 @@ mod failed;
 mod trace;
 
 // L1, what needs no loop
+mod board;
 pub mod future;
 pub mod io;
+mod observer;
 pub mod sync;
 mod sys;
 
@@ -48,6 +50,8 @@ mod core;
 mod work;
 
 mod context;
+
+mod metrics;
 
 mod registered;
 
@@ -85,6 +89,19 @@ pub use spawn::{Blocking, TaskBuilder, current, pool, spawn, spawn_blocking, spa
 pub use task::{AbortHandle, AbortOnDrop, JoinError, JoinHandle};
 pub use work::{Work, WorkKind};
 
+pub mod observe {
+    //! To see the loop turn: its numbers, and those who look on.
+    //!
+    //! [`Metrics`] are integers that are always kept: [`Handle::metrics`](crate::Handle::metrics) reads them from any thread.
+    //! An [`Observer`] is told of each phase, wake, poll and job, and costs nothing while there is none:
+    //! [`Builder::observer`](crate::Builder::observer), [`turn::observe`](crate::turn::observe).
+
+    pub use crate::arena::Key;
+    pub use crate::metrics::{Metrics, Served, TimerMetrics, Wakes};
+    pub use crate::observer::{JobTimes, Observer};
+    pub use crate::trace::{Cause, Phase, Side, Wait};
+}
+
 pub mod engine {
     //! The parts of the loop, each usable by itself: for study, for measuring, and for fronts other than futures.
     //!
@@ -93,14 +110,16 @@ pub mod engine {
 
     pub use crate::arena::{Arena, Key, Queue};
     pub use crate::clock::{Clock, Tick};
+    pub use crate::metrics::ServedCounts;
     pub use crate::pool::{ClassLoad, Job, JobClass, Pool, PoolLimits, PoolLoad, Refused, Ticket};
     pub use crate::reactor::{Reactor, Source};
     pub use crate::task::{Door, TaskInfo, Tasks};
-    pub use crate::timer::Timers;
+    pub use crate::timer::{Expired, TimerCounts, Timers};
 
     pub mod trace {
         //! The notes that tasks and leaves leave, and those who read them.
 
-        pub use crate::trace::{Cause, OPERATIONS_PER_POLL, Observer, Phase, Side, Wait, poll_budget, waits_for};
+        pub use crate::observer::{Observer, Observers};
+        pub use crate::trace::{Cause, JobClass, OPERATIONS_PER_POLL, Phase, Side, Wait, poll_budget, waits_for};
     }
 }

@@ -1,13 +1,17 @@
 //! The loop itself: one function is one turn.
 
+use crate::board::Number;
 use crate::clock::Clock;
 use crate::context;
 use crate::core::Core;
+use crate::metrics::{Metrics, nanos};
+use crate::observer::Observer;
 use crate::pool::{Pool, PoolLimits, PoolLoad};
 use crate::reactor::Reactor;
 use crate::sys::fd;
 use crate::task::Tasks;
-use crate::trace::{self, Cause, Observer, Phase};
+use crate::timer::Expired;
+use crate::trace::{self, Cause, Phase};
 use crate::work::Work;
 use std::cell::RefCell;
 use std::fmt;
@@ -91,7 +95,7 @@ impl Runtime {
         self.enter_for_run(|| {
             let mut future = pin!(future);
             let mut output = None;
-            let mut poll_root = || match self.core.tasks.poll_root(future.as_mut()) {
+            let mut poll_root = |cause| match self.core.tasks.poll_root(cause, future.as_mut()) {
                 Poll::Ready(ready) => {
                     output = Some(ready);
                     true
@@ -130,7 +134,7 @@ impl Runtime {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn run(&self, mode: Mode) -> io::Result<bool> {
-        let mut no_root = || false;
+        let mut no_root = |_| false;
         self.enter_for_run(|| match mode {
             Mode::NoWait => self.turn(Patience::None, &mut no_root),
             Mode::Once => self.turn(Patience::UntilStopped, &mut no_root),
@@ -180,6 +184,12 @@ impl Runtime {
     #[must_use]
     pub fn pool_load(&self) -> PoolLoad {
         self.core.pool.load()
+    }
+
+    /// The loop in numbers; from another thread, [`Handle::metrics`](crate::Handle::metrics).
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.core.metrics()
     }
 
     /// All that the loop has: each task, timer, source and hook, the jobs of its pool; libuv's `uv_walk`.
@@ -262,9 +272,10 @@ impl Runtime {
     /// One turn of the loop.
     ///
     /// `poll_root` polls the future of [`block_on`](Runtime::block_on), whose end ends the turn: then `true` comes back.
-    fn turn(&self, mut patience: Patience, poll_root: &mut dyn FnMut() -> bool) -> io::Result<bool> {
+    fn turn(&self, mut patience: Patience, poll_root: &mut dyn FnMut(Cause) -> bool) -> io::Result<bool> {
         let core = &*self.core;
         let due = &mut *self.due.borrow_mut();
+        core.board.add(Number::Turns, 1);
         core.begin(Phase::Run); // 1. who was woken is polled
         if core.tasks.run_batch_and_root(poll_root) {
             return Ok(true);
@@ -285,16 +296,16 @@ impl Runtime {
             }
             (wait, _) => wait,
         };
-        core.reactor.borrow_mut().poll(wait, due)?;
+        core.wait(wait, due)?;
         wake_all(due);
-        core.clock.refresh(wait == Some(Duration::ZERO)); // the time of this turn, for all that follows
         core.begin(Phase::Mail); // 3. wakes and calls from other threads
         core.tasks.collect_mail();
         if core.has_hooks() {
             core.call_hooks(Phase::Check);
         }
         core.begin(Phase::Timers); // 4. deadlines become wakes
-        core.timers.borrow_mut().expire(core.clock.tick(), due);
+        let expired = core.timers.borrow_mut().expire(core.clock.tick(), due);
+        core.note_expired(expired);
         wake_all(due);
         trace::set_cause(Cause::Outside);
         Ok(false)
@@ -318,7 +329,11 @@ impl Runtime {
             return (Some(Duration::ZERO), false);
         }
         let next = core.timers.borrow().until_next();
-        (next.map(|next| core.clock.until(next)), moves_by_hand)
+        let wait = next.map(|next| core.clock.until(next));
+        if wait.is_none() {
+            core.clock.ask();
+        }
+        (wait, moves_by_hand)
     }
 
     fn enter_for_run<R>(&self, inside: impl FnOnce() -> R) -> R {
@@ -348,7 +363,39 @@ impl Core {
             Phase::Mail => Cause::Mail,
             Phase::Timers => Cause::Timer,
         });
-        self.tasks.observe(|observer| observer.phase(phase));
+        self.observers.tell(|observer| observer.phase(phase));
+    }
+
+    /// Waits for the kernel, and takes the time of this turn, for all that follows.
+    #[inline]
+    fn wait(&self, at_most: Option<Duration>, due: &mut Vec<Waker>) -> io::Result<()> {
+        let at_once = at_most == Some(Duration::ZERO);
+        self.write_numbers();
+        self.note_asleep(!at_once);
+        self.observers.tell(|observer| observer.wait(at_most));
+        let events = self.reactor.borrow_mut().poll(at_most, due)?;
+        self.clock.refresh(at_once);
+        self.note_asleep(false);
+        self.board.add(Number::Events, events as u64);
+        self.observers.tell(|observer| observer.waited(events));
+        Ok(())
+    }
+
+    /// Timers have fired: how late they were, and who wants to know.
+    #[inline]
+    fn note_expired(&self, expired: Expired) {
+        if expired.fired > 0 {
+            self.note_lateness(expired);
+        }
+    }
+
+    fn note_lateness(&self, Expired { fired, late, latest }: Expired) {
+        let since_tick = self.clock.now().saturating_duration_since(self.clock.instant_of(self.clock.tick()));
+        let latest = Duration::from_millis(latest) + since_tick;
+        let late = nanos(Duration::from_millis(late)).saturating_add(nanos(since_tick).saturating_mul(fired));
+        self.board.add(Number::TimersLate, late);
+        self.board.set(Number::TimersLateMax, self.board.get(Number::TimersLateMax).max(nanos(latest)));
+        self.observers.tell(|observer| observer.fired(fired, latest));
     }
 
     #[inline]
@@ -455,7 +502,7 @@ impl std::error::Error for Busy {}
 pub struct Builder {
     manual_clock: bool,
     pool: Option<PoolLimits>,
-    observer: Option<Rc<dyn Observer>>,
+    observers: Vec<Rc<dyn Observer>>,
 }
 
 impl Builder {
@@ -479,9 +526,9 @@ impl Builder {
         self
     }
 
-    /// Somebody who looks on while the loop turns.
+    /// Somebody who looks on while the loop turns; one more with each call, told in that order.
     pub fn observer(mut self, observer: Rc<dyn Observer>) -> Builder {
-        self.observer = Some(observer);
+        self.observers.push(observer);
         self
     }
 
@@ -496,8 +543,8 @@ impl Builder {
         let reactor = Reactor::new()?;
         let clock = if self.manual_clock { Clock::manual() } else { Clock::system() };
         let bell = reactor.bell();
-        let tasks = Tasks::observed(bell.clone(), self.observer);
-        let core = Rc::new(Core::new(context::next_id(), clock, tasks, reactor, Pool::new(limits)));
+        let core = Rc::new(Core::new(context::next_id(), clock, reactor, Pool::new(limits)));
+        self.observers.into_iter().for_each(|observer| core.observers.add(observer, &core.clock));
         context::register(&core);
         Ok(Runtime { core, bell, due: RefCell::default() })
     }

@@ -41,6 +41,21 @@ pub enum Cause {
     Outside,
 }
 
+impl Cause {
+    /// Its place among the causes, from 0.
+    #[inline]
+    pub(crate) fn place(self) -> usize {
+        match self {
+            Cause::Spawn => 0,
+            Cause::Task(_) => 1,
+            Cause::Io => 2,
+            Cause::Timer => 3,
+            Cause::Mail => 4,
+            Cause::Outside => 5,
+        }
+    }
+}
+
 /// The direction of a source: what can be read from it, or what can be written to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Side {
@@ -132,26 +147,24 @@ pub enum Phase {
     Timers,
 }
 
-/// Looks on while the loop turns: told of each phase and of each poll.
+/// What kind of job it is. Each class has a queue of its own and a bound on the threads that it occupies at once.
 ///
-/// Chosen when the loop is built; without one, the loop pays a branch at these places and nothing else. All methods do
-/// nothing unless they are overridden. They run on the loop's thread, between and around everything else, so they must
-/// be short and must not call back into the loop.
-pub trait Observer {
-    /// A phase begins; the one before it has ended.
-    fn phase(&self, phase: Phase) {
-        let _ = phase;
-    }
+/// libuv has two kinds, and keeps half of its threads free of the slow one (`src/threadpool.c`, `slow_work_thread_threshold`),
+/// so that look-ups that hang do not hold files up. A third is for what a program brings itself: nobody knows how long
+/// that takes, so it holds up neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum JobClass {
+    /// Whatever the program has done by [`spawn_blocking`](crate::spawn_blocking): the default.
+    General,
+    /// Calls to the file system.
+    Files,
+    /// Look-ups of names and addresses, which may take as long as a resolver's time-outs.
+    Names,
+}
 
-    /// The task of that key is about to be polled, and why.
-    fn poll_begin(&self, task: Key, cause: Cause) {
-        let _ = (task, cause);
-    }
-
-    /// The poll is over; `Some` tells what the task waits for now, `None` that it has ended.
-    fn poll_end(&self, task: Key, wait: Option<Wait>) {
-        let _ = (task, wait);
-    }
+impl JobClass {
+    /// All of them.
+    pub const ALL: [JobClass; 3] = [JobClass::General, JobClass::Files, JobClass::Names];
 }
 
 struct Notes {

@@ -15,12 +15,16 @@
 //! [`yield_now`](crate::future::yield_now).
 
 use crate::context;
+use crate::core::Core;
 use crate::hooks::Call;
+use crate::metrics::Metrics;
+use crate::observer::Observer;
 use crate::trace::Phase;
 use crate::work::Work;
 use std::cell::RefCell;
+use std::fmt;
 use std::panic::Location;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 /// Calls `call` in every turn before *prepare*, and keeps the loop from blocking.
 ///
@@ -120,6 +124,86 @@ pub fn check(call: impl FnMut() + 'static) -> Hook {
 #[track_caller]
 pub fn walk() -> Vec<Work> {
     context::current().work()
+}
+
+/// The loop of this thread in numbers, as of now.
+///
+/// # Panics
+/// When this thread is in no loop.
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::{time, turn};
+/// use std::time::Duration;
+///
+/// evloop_runtime::block_on(async {
+///     time::sleep(Duration::from_millis(2)).await;
+///     let metrics = turn::metrics();
+///     assert_eq!((metrics.timers.set, metrics.timers.fired, metrics.timers.armed), (1, 1, 0));
+///     assert!(metrics.turns > 0 && metrics.asleep > Duration::ZERO);
+/// });
+/// ```
+#[must_use]
+#[track_caller]
+pub fn metrics() -> Metrics {
+    context::current().metrics()
+}
+
+/// Lets `observer` look on at the loop of this thread, after those who do already, until what comes back is dropped.
+///
+/// # Panics
+/// When this thread is in no loop.
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::observe::{Cause, Key, Observer};
+/// use evloop_runtime::{future::yield_now, turn};
+/// use std::{cell::Cell, rc::Rc};
+///
+/// #[derive(Default)]
+/// struct Wakes(Cell<usize>);
+///
+/// impl Observer for Wakes {
+///     fn woken(&self, _: Key, _: Cause) {
+///         self.0.set(self.0.get() + 1);
+///     }
+/// }
+///
+/// evloop_runtime::block_on(async {
+///     let wakes = Rc::new(Wakes::default());
+///     let observed = turn::observe(Rc::<Wakes>::clone(&wakes));
+///     yield_now().await;
+///     drop(observed);
+///     yield_now().await;
+///     assert_eq!(wakes.0.get(), 1);
+/// });
+/// ```
+#[track_caller]
+pub fn observe(observer: Rc<dyn Observer>) -> Observed {
+    let core = context::current();
+    core.observers.add(Rc::clone(&observer), &core.clock);
+    Observed { core: Rc::downgrade(&core), observer }
+}
+
+/// An observer at a loop, until this is dropped; see [`observe`].
+#[must_use = "dropping it ends the observation"]
+pub struct Observed {
+    core: Weak<Core>,
+    observer: Rc<dyn Observer>,
+}
+
+impl Drop for Observed {
+    fn drop(&mut self) {
+        if let Some(core) = self.core.upgrade() {
+            core.observers.remove(&self.observer);
+        }
+    }
+}
+
+impl fmt::Debug for Observed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observed").finish_non_exhaustive()
+    }
 }
 
 #[track_caller]

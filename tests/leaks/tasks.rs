@@ -168,10 +168,10 @@ fn pool(repeats: &mut Repeats) {
         MANY,
         async || Handle::current(),
         async |handle| {
-            let handle = *handle;
+            let (handle, again) = (handle.clone(), handle.clone());
             let remote = spawn_blocking(move || handle.spawn(|| async { 7 })).await.unwrap();
             assert_eq!(remote.await.unwrap(), 7);
-            spawn_blocking(move || drop(handle.spawn(yield_now))).await.unwrap();
+            spawn_blocking(move || drop(again.spawn(yield_now))).await.unwrap();
         },
     );
 }

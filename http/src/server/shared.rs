@@ -5,7 +5,7 @@ use super::deadline::Lengths;
 use crate::asgi::{App, Exchange, Surroundings};
 use crate::codec::date::Date;
 use bytes::BytesMut;
-use evloop_runtime::engine::{Arena, Key};
+use evloop_runtime::engine::{Arena, Key, ServedCounts};
 use evloop_runtime::time::turn_millis;
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -46,6 +46,8 @@ pub(super) struct Shared<A: App> {
     stop: Cell<Stop>,
     /// The task of each connection that has been polled.
     connections: RefCell<Arena<Waker>>,
+    /// The loop's own counts of the same, for its metrics.
+    counts: ServedCounts,
     /// Connections that were taken and have not ended.
     open: Cell<usize>,
     /// Requests that are being served.
@@ -85,6 +87,7 @@ impl<A: App> Shared<A> {
             config,
             lengths,
             surroundings: Rc::new(surroundings),
+            counts: ServedCounts::current(),
             open: Cell::new(0),
             in_service: Cell::new(0),
             requests: Cell::new(0),
@@ -107,11 +110,13 @@ impl<A: App> Shared<A> {
     /// A connection was taken.
     pub(super) fn open(&self) {
         self.open.set(self.open.get() + 1);
+        self.counts.connection_opened();
     }
 
     /// A connection that was taken is no more.
     pub(super) fn close(&self) {
         self.open.set(self.open.get() - 1);
+        self.counts.connection_closed();
         if self.config.connections_max.is_some() {
             self.wake_acceptor();
         }
@@ -148,6 +153,7 @@ impl<A: App> Shared<A> {
             return false;
         }
         self.in_service.set(in_service + 1);
+        self.counts.request_begun();
         let requests = self.requests.get() + 1;
         self.requests.set(requests);
         if self.config.requests_max == Some(requests) {
@@ -160,6 +166,7 @@ impl<A: App> Shared<A> {
     #[inline]
     pub(super) fn end_request(&self) {
         self.in_service.set(self.in_service.get() - 1);
+        self.counts.request_ended();
     }
 
     /// Tells all connections.

@@ -16,7 +16,8 @@ mod load;
 #[cfg(test)]
 mod tests;
 
-pub use limits::{JobClass, PoolLimits};
+pub use crate::trace::JobClass;
+pub use limits::PoolLimits;
 pub use lines::Ticket;
 pub use load::{ClassLoad, PoolLoad};
 

@@ -2,6 +2,7 @@
 
 use crate::arena::Key;
 use crate::context;
+use crate::observer::JobTimes;
 use crate::pool::{Job, JobClass, Pool, Refused, Ticket};
 use crate::sync::oneshot;
 use crate::task::JoinError;
@@ -9,6 +10,7 @@ use crate::trace::{Wait, waits_for};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 use std::{fmt, mem};
 
 /// Has a thread of the loop's pool call `work`, which may block, and gives its result.
@@ -65,11 +67,14 @@ where
     T: Send + 'static,
     W: FnOnce() -> T + Send + 'static,
 {
-    let pool = context::with(|core| core.pool.clone());
+    let (pool, observed) = context::with(|core| (core.pool.clone(), core.observers.any()));
     let (sender, receiver) = oneshot::channel();
+    let submitted = observed.then(Instant::now); // the clock is read for those who look on, and for nobody else
     let job: Job = Box::new(move || {
+        let began = submitted.map(|submitted| (submitted, Instant::now()));
         let result = catch_unwind(AssertUnwindSafe(work)).map_err(JoinError::panicked);
-        drop(sender.send(result)); // who waited may have left meanwhile
+        let times = began.map(|(submitted, began)| JobTimes::new(class, submitted, began, Instant::now()));
+        drop(sender.send((result, times))); // who waited may have left meanwhile
     });
     let stage = match pool.submit(class, job) {
         Ok(ticket) => Stage::Inside(ticket),
@@ -103,7 +108,7 @@ pub fn pool() -> Pool {
 /// A job of the blocking pool; see [`spawn_blocking`].
 #[must_use = "dropping it takes the job back, if it has not begun"]
 pub struct Blocking<T> {
-    receiver: oneshot::Receiver<Result<T, JoinError>>,
+    receiver: oneshot::Receiver<(Result<T, JoinError>, Option<JobTimes>)>,
     pool: Pool,
     stage: Stage,
 }
@@ -223,7 +228,11 @@ impl<T> Future for Blocking<T> {
         match polled {
             Poll::Ready(received) => {
                 self.stage = Stage::Over;
-                Poll::Ready(received.unwrap_or_else(|_| Err(JoinError::cancelled())))
+                let (result, times) = received.unwrap_or_else(|_| (Err(JoinError::cancelled()), None));
+                if let Some(times) = times.filter(|_| context::is_entered()) {
+                    context::current().observers.tell(|observer| observer.job(&times));
+                }
+                Poll::Ready(result)
             }
             Poll::Pending => {
                 waits_for(Wait::Pool);

@@ -10,7 +10,9 @@ use super::join::{JoinError, JoinHandle};
 use super::mailbox::{Home, Letter};
 use super::state::State;
 use crate::arena::{Arena, Key};
-use crate::trace::{self, Cause, Observer, Wait};
+use crate::board::{Board, Number};
+use crate::observer::Observers;
+use crate::trace::{self, Cause, Wait};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -72,6 +74,8 @@ pub struct TaskInfo {
     pub waits_for: Option<Wait>,
     /// Why it was polled last.
     pub woken_by: Cause,
+    /// How often it was polled.
+    pub polls: u64,
 }
 
 /// All tasks of one loop.
@@ -103,7 +107,8 @@ pub struct Tasks {
     /// Live tasks that keep the loop alive.
     referenced: Cell<usize>,
     closed: Cell<bool>,
-    observer: Option<Rc<dyn Observer>>,
+    observers: Rc<Observers>,
+    board: Arc<Board>,
 }
 
 /// A task in the queue, and why.
@@ -141,12 +146,11 @@ impl Tasks {
     /// No tasks. `bell` is woken when a letter comes while the home thread sleeps, to wake it from where it blocks.
     #[must_use]
     pub fn new(bell: Waker) -> Rc<Tasks> {
-        Tasks::observed(bell, None)
+        Tasks::observed(bell, Observers::none(), Arc::new(Board::new()))
     }
 
-    /// No tasks, and somebody who looks on.
-    #[must_use]
-    pub fn observed(bell: Waker, observer: Option<Rc<dyn Observer>>) -> Rc<Tasks> {
+    /// No tasks, a place for their numbers, and those who look on.
+    pub(crate) fn observed(bell: Waker, observers: Rc<Observers>, board: Arc<Board>) -> Rc<Tasks> {
         let home = Home::move_in(bell);
         Rc::new(Tasks {
             home,
@@ -157,7 +161,8 @@ impl Tasks {
             root: Arc::new(Root(Header { state: State::idle(), key: Key::NONE, home })),
             referenced: Cell::new(0),
             closed: Cell::new(false),
-            observer,
+            observers,
+            board,
         })
     }
 
@@ -192,6 +197,18 @@ impl Tasks {
     #[must_use]
     pub fn referenced(&self) -> usize {
         self.referenced.get()
+    }
+
+    /// How many stand in the queue.
+    #[must_use]
+    pub fn ready_len(&self) -> usize {
+        self.ready.borrow().len()
+    }
+
+    /// Who stands in the queue, first to be polled first, and why; [`Key::NONE`] is the future of `block_on`.
+    #[must_use]
+    pub fn ready(&self) -> Vec<(Key, Cause)> {
+        self.ready.borrow().iter().map(|ready| (ready.key, ready.cause)).collect()
     }
 
     /// Whether a batch would find anything to do.
@@ -253,7 +270,9 @@ impl Tasks {
             parent: trace::running(),
             waits_for: None,
             woken_by: Cause::Spawn,
+            polls: 0,
         };
+        let parent = info.parent;
         let key = self.live.borrow_mut().insert_with(|key| Entry {
             task: Some(TaskRef::new(key, self.home, future)),
             info,
@@ -263,6 +282,7 @@ impl Tasks {
             referenced: true,
         });
         self.referenced.set(self.referenced.get() + 1);
+        self.observers.tell(|observer| observer.spawned(key, name, spawned_at, parent));
         self.push(key, Cause::Spawn);
         if self.closed.get() {
             self.cancel(key);
@@ -272,12 +292,12 @@ impl Tasks {
 
     /// Polls one batch, in the order in which tasks were woken.
     pub fn run_batch(&self) {
-        self.run_batch_and_root(&mut || false);
+        self.run_batch_and_root(&mut |_| false);
     }
 
     /// Polls one batch. Where the future of `block_on` stands in it, `poll_root` is called; when that says that the future
     /// is done, the batch ends, with `true`.
-    pub(crate) fn run_batch_and_root(&self, poll_root: &mut dyn FnMut() -> bool) -> bool {
+    pub(crate) fn run_batch_and_root(&self, poll_root: &mut dyn FnMut(Cause) -> bool) -> bool {
         let queued = self.ready.borrow().len();
         self.turn_wanted.set(false);
         for polls in 0..queued.max(POLLS_PER_BATCH) {
@@ -290,7 +310,7 @@ impl Tasks {
                 continue;
             }
             self.root.0.state.poll_begins();
-            if poll_root() {
+            if poll_root(ready.cause) {
                 return true;
             }
         }
@@ -353,22 +373,13 @@ impl Tasks {
     }
 
     /// Polls the future of `block_on`, which is a task like others, but for where it lives.
-    pub(crate) fn poll_root<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
+    pub(crate) fn poll_root<F: Future>(&self, cause: Cause, future: Pin<&mut F>) -> Poll<F::Output> {
         let waker = Waker::from(Arc::clone(&self.root));
-        self.observe(|observer| observer.poll_begin(Key::NONE, Cause::Outside));
-        trace::begin_poll(Key::NONE);
+        self.begin_poll(Key::NONE, cause);
         let polled = future.poll(&mut Context::from_waker(&waker));
         let _wait = self.end_poll(Key::NONE, polled.is_ready());
         trace::set_cause(Cause::Outside);
         polled
-    }
-
-    /// Lets the observer look on, if there is one.
-    #[inline]
-    pub(crate) fn observe(&self, look: impl FnOnce(&dyn Observer)) {
-        if let Some(observer) = &self.observer {
-            look(&**observer);
-        }
     }
 
     pub(super) fn is_finished(&self, key: Key) -> bool {
@@ -436,6 +447,8 @@ impl Tasks {
     #[inline]
     fn push(&self, key: Key, cause: Cause) {
         self.ready.borrow_mut().push_back(Ready { key, cause });
+        self.board.add_behind(Number::WakesSpawn, cause.place(), 1);
+        self.observers.tell(|observer| observer.woken(key, cause));
     }
 
     fn open_wake(&self, key: Key) {
@@ -459,11 +472,11 @@ impl Tasks {
             return self.cancel(key);
         }
         entry.info.woken_by = cause;
+        entry.info.polls += 1;
         let task = entry.task.take().expect("a task is polled by one batch at a time");
         drop(live);
 
-        self.observe(|observer| observer.poll_begin(key, cause));
-        trace::begin_poll(key);
+        self.begin_poll(key, cause);
         let (task, ended) = task.run();
         let wait = self.end_poll(key, ended);
 
@@ -482,6 +495,13 @@ impl Tasks {
         }
     }
 
+    #[inline]
+    fn begin_poll(&self, key: Key, cause: Cause) {
+        self.board.add(Number::Polls, 1);
+        self.observers.tell(|observer| observer.poll_begin(key, cause));
+        trace::begin_poll(key);
+    }
+
     /// A poll is over: what its task waits for, if it has not ended.
     #[inline]
     fn end_poll(&self, key: Key, ended: bool) -> Wait {
@@ -489,7 +509,7 @@ impl Tasks {
         if wait == Wait::Turn {
             self.turn_wanted.set(true);
         }
-        self.observe(|observer| observer.poll_end(key, (!ended).then_some(wait)));
+        self.observers.tell(|observer| observer.poll_end(key, (!ended).then_some(wait)));
         wait
     }
 
@@ -506,6 +526,7 @@ impl Tasks {
 
     /// The task has become its output: keep it for the handle, or drop it.
     fn end(&self, key: Key, task: TaskRef) {
+        self.observers.tell(|observer| observer.ended(key));
         let mut live = self.live.borrow_mut();
         let entry = live.get_mut(key).expect("a task leaves the set only when it has ended");
         entry.course = Course::Ended;

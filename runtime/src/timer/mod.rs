@@ -58,8 +58,33 @@ pub struct Timers {
     entries: Entries,
     wheel: Wheel,
     refs: usize,
+    counts: TimerCounts,
     /// Where those that count were told to: few do, so this costs the others nothing.
     places: BTreeMap<u32, &'static Location<'static>>,
+}
+
+/// What timers have gone through since the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct TimerCounts {
+    /// How often one was set, also anew.
+    pub set: u64,
+    /// Those that fired.
+    pub fired: u64,
+    /// Those that were cancelled, or set anew, before they fired.
+    pub cancelled: u64,
+}
+
+/// What an [expiry](Timers::expire) has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Expired {
+    /// Timers that fired.
+    pub fired: u64,
+    /// Ticks from their deadlines until now, all together.
+    pub late: Tick,
+    /// Ticks from the earliest of their deadlines until now.
+    pub latest: Tick,
 }
 
 impl Timers {
@@ -81,6 +106,19 @@ impl Timers {
         self.len() == 0
     }
 
+    /// How many timers have not fired.
+    #[must_use]
+    pub fn armed(&self) -> usize {
+        let TimerCounts { set, fired, cancelled } = self.counts;
+        usize::try_from(set - fired - cancelled).expect("each of them is in memory")
+    }
+
+    /// What there was until now.
+    #[must_use]
+    pub fn counts(&self) -> TimerCounts {
+        self.counts
+    }
+
     /// Sets a timer for `deadline`, and names it. A deadline that has passed fires at the next
     /// [`expire`](Timers::expire); one beyond 557 years is brought forward to that.
     ///
@@ -91,6 +129,7 @@ impl Timers {
     pub fn insert(&mut self, deadline: Tick) -> Key {
         let key = self.entries.insert(self.bounded(deadline));
         self.wheel.link(&mut self.entries, key.index());
+        self.counts.set += 1;
         key
     }
 
@@ -101,6 +140,7 @@ impl Timers {
         if armed {
             self.wheel.unlink(&mut self.entries, key.index());
             self.refs -= usize::from(referenced);
+            self.counts.cancelled += 1;
         }
         if referenced {
             self.places.remove(&key.index());
@@ -116,11 +156,13 @@ impl Timers {
         let Some(entry) = self.entries.get_mut(key) else { return false };
         if !entry.is_fired() {
             self.wheel.unlink(&mut self.entries, key.index());
+            self.counts.cancelled += 1;
         } else if entry.is_referenced() {
             self.refs += 1;
         }
         self.entries[key.index()].set_deadline(deadline);
         self.wheel.link(&mut self.entries, key.index());
+        self.counts.set += 1;
         true
     }
 
@@ -185,15 +227,21 @@ impl Timers {
 
     /// Fires all whose deadline is `now` or before, in the order of their deadlines and, among equals, in the order in
     /// which they were set. Their wakers are added to `due`. A `now` before an earlier one changes nothing.
-    pub fn expire(&mut self, now: Tick, due: &mut Vec<Waker>) {
+    pub fn expire(&mut self, now: Tick, due: &mut Vec<Waker>) -> Expired {
+        let mut expired = Expired::default();
         while let Some(slot) = self.wheel.next_slot().filter(|slot| slot.start <= now) {
             let mut next = Some(self.wheel.open(&slot));
+            if slot.level == 0 {
+                expired.latest = expired.latest.max(now - slot.start);
+            }
             while let Some(index) = next {
                 let entry = &mut self.entries[index];
                 next = entry.next();
                 if slot.level == 0 {
                     self.refs -= usize::from(entry.is_referenced());
                     entry.set_fired();
+                    expired.fired += 1;
+                    expired.late += now - slot.start;
                     due.extend(entry.waker.take());
                 } else {
                     self.wheel.link(&mut self.entries, index);
@@ -201,6 +249,8 @@ impl Timers {
             }
         }
         self.wheel.advance(now.min(DEADLINE_MAX));
+        self.counts.fired += expired.fired;
+        expired
     }
 
     /// The time of the last expiry.

@@ -1,0 +1,229 @@
+//! Who looks on while the loop turns, and how they are told.
+
+use crate::arena::Key;
+use crate::clock::Clock;
+use crate::trace::{Cause, JobClass, Phase, Wait};
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::panic::Location;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// Looks on while the loop turns: told of each phase, wake, poll and job.
+///
+/// Chosen when the loop is [built](crate::Builder::observer), or later for as long as somebody wants to
+/// [know](crate::turn::observe). While there is none, the loop pays a branch at these places and nothing else. All methods
+/// do nothing unless they are overridden. They run on the loop's thread, between and around everything else, so they must
+/// be short, and must neither spawn, wake nor panic.
+///
+/// Nothing is timed for an observer that does not ask: who wants moments reads the [`Clock`] that
+/// [`attached`](Observer::attached) brings, or the system's.
+///
+/// # Examples
+/// How many polls a turn has at most:
+/// ```
+/// use evloop_runtime::engine::Key;
+/// use evloop_runtime::observe::{Cause, Observer, Phase};
+/// use evloop_runtime::Runtime;
+/// use std::{cell::Cell, rc::Rc};
+///
+/// #[derive(Default)]
+/// struct Longest { polls: Cell<usize>, most: Cell<usize> }
+///
+/// impl Observer for Longest {
+///     fn phase(&self, phase: Phase) {
+///         if phase == Phase::Run {
+///             self.polls.set(0);
+///         }
+///     }
+///     fn poll_begin(&self, _: Key, _: Cause) {
+///         self.polls.set(self.polls.get() + 1);
+///         self.most.set(self.most.get().max(self.polls.get()));
+///     }
+/// }
+///
+/// let longest = Rc::new(Longest::default());
+/// let runtime = Runtime::builder().observer(Rc::<Longest>::clone(&longest)).build()?;
+/// runtime.block_on(async { evloop_runtime::spawn(async {}).await }).unwrap();
+/// assert!(longest.most.get() > 0);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub trait Observer {
+    /// It begins to look on; this is the loop's clock.
+    fn attached(&self, clock: &Rc<Clock>) {
+        let _ = clock;
+    }
+
+    /// A phase begins; the one before it has ended.
+    fn phase(&self, phase: Phase) {
+        let _ = phase;
+    }
+
+    /// The kernel is about to be asked for events, and waited for at most so long: zero is not at all, `None` for ever.
+    fn wait(&self, at_most: Option<Duration>) {
+        let _ = at_most;
+    }
+
+    /// The kernel has answered, with so many events.
+    fn waited(&self, events: usize) {
+        let _ = events;
+    }
+
+    /// So many timers have fired in this turn, one of them so long after its deadline and none later.
+    fn fired(&self, timers: u64, latest: Duration) {
+        let _ = (timers, latest);
+    }
+
+    /// A task was spawned, by `parent` if that is not [`Key::NONE`].
+    fn spawned(&self, task: Key, name: Option<&str>, spawned_at: &'static Location<'static>, parent: Key) {
+        let _ = (task, name, spawned_at, parent);
+    }
+
+    /// A task has become runnable, and why; it stands last in the queue. [`Key::NONE`] is the future of `block_on`.
+    fn woken(&self, task: Key, cause: Cause) {
+        let _ = (task, cause);
+    }
+
+    /// The task of that key is about to be polled, and why.
+    fn poll_begin(&self, task: Key, cause: Cause) {
+        let _ = (task, cause);
+    }
+
+    /// The poll is over; `Some` tells what the task waits for now, `None` that it has ended.
+    fn poll_end(&self, task: Key, wait: Option<Wait>) {
+        let _ = (task, wait);
+    }
+
+    /// A task is no more: it has ended in its last poll, or was cancelled between polls.
+    fn ended(&self, task: Key) {
+        let _ = task;
+    }
+
+    /// The result of a job of the pool has been taken in by the task that is being polled.
+    fn job(&self, job: &JobTimes) {
+        let _ = job;
+    }
+
+    /// For how long a task has been polled until now, if this observer keeps that; a dump asks.
+    fn polled_for(&self, task: Key) -> Option<Duration> {
+        let _ = task;
+        None
+    }
+}
+
+/// When a job of the pool was where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JobTimes {
+    /// Its class.
+    pub class: JobClass,
+    /// It was handed to the pool.
+    pub submitted: Instant,
+    /// A thread began with it.
+    pub began: Instant,
+    /// That thread had its result.
+    pub ended: Instant,
+}
+
+impl JobTimes {
+    pub(crate) fn new(class: JobClass, submitted: Instant, began: Instant, ended: Instant) -> JobTimes {
+        JobTimes { class, submitted, began, ended }
+    }
+}
+
+/// All who look on at one loop.
+#[derive(Default)]
+pub struct Observers {
+    /// There is somebody: the branch that the loop pays where there is nobody.
+    any: Cell<bool>,
+    /// Replaced when it changes, so that one who is told may come, or let another go.
+    all: RefCell<Rc<[Rc<dyn Observer>]>>,
+}
+
+impl Observers {
+    /// Nobody.
+    #[must_use]
+    pub fn none() -> Rc<Observers> {
+        Rc::default()
+    }
+
+    /// Whether there is anybody.
+    #[inline]
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.any.get()
+    }
+
+    /// Tells all of them, in the order in which they came.
+    #[inline]
+    pub fn tell(&self, tell: impl Fn(&dyn Observer)) {
+        if self.any.get() {
+            self.tell_all(&tell);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_all(&self, tell: &dyn Fn(&dyn Observer)) {
+        let all = Rc::clone(&self.all.borrow());
+        all.iter().for_each(|observer| tell(&**observer));
+    }
+
+    /// For how long a task has been polled, if anybody knows.
+    #[must_use]
+    pub fn polled_for(&self, task: Key) -> Option<Duration> {
+        let all = Rc::clone(&self.all.borrow());
+        all.iter().find_map(|observer| observer.polled_for(task))
+    }
+
+    /// One more, told after the others.
+    pub fn add(&self, observer: Rc<dyn Observer>, clock: &Rc<Clock>) {
+        observer.attached(clock);
+        let all = self.all.borrow().iter().cloned().chain([observer]).collect();
+        self.replace(all);
+    }
+
+    /// One less.
+    pub fn remove(&self, observer: &Rc<dyn Observer>) {
+        let all = self.all.borrow().iter().filter(|other| !Rc::ptr_eq(other, observer)).cloned().collect();
+        self.replace(all);
+    }
+
+    fn replace(&self, all: Rc<[Rc<dyn Observer>]>) {
+        self.any.set(!all.is_empty());
+        drop(self.all.replace(all)); // foreign code, if it was the last of an observer: nothing is borrowed
+    }
+}
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observers").field("len", &self.all.borrow().len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Told(Rc<RefCell<Vec<&'static str>>>, &'static str);
+
+    impl Observer for Told {
+        fn phase(&self, _: Phase) {
+            self.0.borrow_mut().push(self.1);
+        }
+    }
+
+    #[test]
+    fn all_are_told_in_the_order_in_which_they_came_until_they_go() {
+        let (observers, clock, told) = (Observers::none(), Rc::new(Clock::manual()), Rc::default());
+        let [first, second] = ["first", "second"].map(|name| Rc::new(Told(Rc::clone(&told), name)) as Rc<dyn Observer>);
+        observers.tell(|observer| observer.phase(Phase::Run));
+        assert!(!observers.any());
+        observers.add(Rc::clone(&first), &clock);
+        observers.add(second, &clock);
+        observers.tell(|observer| observer.phase(Phase::Run));
+        observers.remove(&first);
+        observers.tell(|observer| observer.phase(Phase::Run));
+        assert_eq!(*told.borrow(), ["first", "second", "second"]);
+    }
+}

@@ -3,6 +3,7 @@
 //! One thread writes, so a count is a load and a store and no locked operation; others read each number as it was a
 //! moment ago. Numbers that belong together may be from two moments.
 
+use crate::clock::nanos;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -31,11 +32,11 @@ pub(crate) enum Number {
     /// In nanoseconds.
     TimersLateMax,
     Sources,
-    /// In nanoseconds.
+    /// The turn's time, in nanoseconds since the loop's clock was made.
+    Now,
+    /// How much of that the loop has worked, in nanoseconds.
     Busy,
-    /// In nanoseconds.
-    Asleep,
-    /// When the loop began to wait, in nanoseconds since the board was made, or 0 while it does not.
+    /// When the loop began to wait, in nanoseconds since its clock was made, or 0 while it does not wait.
     AsleepSince,
     ConnectionsOpened,
     ConnectionsClosed,
@@ -48,17 +49,19 @@ const NUMBERS: usize = Number::RequestsEnded as usize + 1;
 /// All the numbers of one loop.
 #[derive(Debug)]
 pub(crate) struct Board {
-    made_at: Instant,
+    /// When the loop's clock was made; `None` where it moves by hand.
+    origin: Option<Instant>,
     numbers: [AtomicU64; NUMBERS],
 }
 
 impl Board {
-    pub(crate) fn new() -> Board {
-        Board { made_at: Instant::now(), numbers: [const { AtomicU64::new(0) }; NUMBERS] }
+    pub(crate) fn new(origin: Option<Instant>) -> Board {
+        Board { origin, numbers: [const { AtomicU64::new(0) }; NUMBERS] }
     }
 
-    pub(crate) fn made_at(&self) -> Instant {
-        self.made_at
+    /// Nanoseconds since the loop's clock was made; 0 where it moves by hand.
+    pub(crate) fn nanos(&self) -> u64 {
+        self.origin.map_or(0, |origin| nanos(origin.elapsed()))
     }
 
     #[inline]

@@ -30,8 +30,8 @@ pub struct Clock {
     asked: Cell<Option<Duration>>,
     /// For how long tasks have held the loop.
     held: Cell<Duration>,
-    /// For how long the loop has worked.
-    busy: Cell<Duration>,
+    /// For how long the loop has worked, in nanoseconds.
+    busy: Cell<u64>,
     manual: Option<Cell<Duration>>,
 }
 
@@ -85,7 +85,7 @@ impl Clock {
         let now = before.max(self.fresh_since_origin());
         let ran_until = self.asked.take().unwrap_or(if at_once { now } else { before });
         let ran = ran_until.saturating_sub(before);
-        self.busy.set(self.busy.get() + ran);
+        self.busy.set(self.busy.get() + nanos(ran));
         if ran >= HELD_MIN {
             self.held.set(self.held.get() + ran);
         }
@@ -94,10 +94,16 @@ impl Clock {
         self.listening_tick.set(floor(now.saturating_sub(self.held.get())));
     }
 
-    /// For how long the loop has worked, and for how long it has blocked, as of this turn.
-    #[must_use]
-    pub fn shares(&self) -> (Duration, Duration) {
-        (self.busy.get(), self.now.get().saturating_sub(self.busy.get()))
+    /// Since when it runs.
+    pub(crate) fn origin(&self) -> Instant {
+        self.origin
+    }
+
+    /// The time as of this turn since the clock was made, and for how much of it the loop has worked, in nanoseconds; for the
+    /// rest it has blocked.
+    #[inline]
+    pub(crate) fn nanos_and_busy(&self) -> (u64, u64) {
+        (nanos(self.now.get()), self.busy.get())
     }
 
     /// Notes that the tasks of this turn have run, and that the loop is about to block for an event, whenever that comes.
@@ -105,10 +111,10 @@ impl Clock {
         self.asked.set(Some(self.fresh_since_origin()));
     }
 
-    /// When it was last asked in this turn how long the loop may block; else the turn's time.
-    #[must_use]
-    pub fn asked(&self) -> Instant {
-        self.origin + self.asked.get().unwrap_or(self.now.get())
+    /// When it was last asked in this turn how long the loop may block, in nanoseconds since the clock was made.
+    #[inline]
+    pub(crate) fn asked_nanos(&self) -> Option<u64> {
+        self.asked.get().map(nanos)
     }
 
     /// The last tick that has passed as of this turn, had tasks never held the loop: time in which it has listened. Others
@@ -171,6 +177,12 @@ impl Clock {
             Some(manual) => manual.get(),
         }
     }
+}
+
+/// In nanoseconds, which is 584 years at most.
+#[inline]
+pub(crate) fn nanos(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()))
 }
 
 fn floor(time: Duration) -> Tick {

@@ -41,7 +41,8 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(id: u32, clock: Clock, reactor: Reactor, pool: Pool) -> Core {
-        let (board, observers) = (Arc::new(Board::new()), Observers::none());
+        let board = Arc::new(Board::new((!clock.is_manual()).then(|| clock.origin())));
+        let observers = Observers::none();
         Core {
             id,
             clock: Rc::new(clock),

@@ -14,7 +14,7 @@ use crate::pool::{Pool, PoolLoad};
 use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A loop in numbers: see [`Handle::metrics`](crate::Handle::metrics).
 ///
@@ -104,11 +104,11 @@ impl Metrics {
         let number = |number| board.get(number);
         let count = |number| usize::try_from(board.get(number)).unwrap_or(usize::MAX);
         let time = |number| Duration::from_nanos(board.get(number));
-        let asleep_since = match number(Number::AsleepSince) {
-            0 => None,
-            since => Some(board.made_at() + Duration::from_nanos(since)),
+        let asleep = number(Number::Now).saturating_sub(number(Number::Busy));
+        let asleep_now = match number(Number::AsleepSince) {
+            0 => 0,
+            since => board.nanos().saturating_sub(since),
         };
-        let asleep_now = asleep_since.map_or(Duration::ZERO, |since| Instant::now().saturating_duration_since(since));
         Metrics {
             turns: number(Number::Turns),
             events: number(Number::Events),
@@ -133,7 +133,7 @@ impl Metrics {
             },
             sources: count(Number::Sources),
             busy: time(Number::Busy),
-            asleep: time(Number::Asleep) + asleep_now,
+            asleep: Duration::from_nanos(asleep.saturating_add(asleep_now)),
             served: Served {
                 connections: number(Number::ConnectionsOpened),
                 connections_open: number(Number::ConnectionsOpened).saturating_sub(number(Number::ConnectionsClosed)),
@@ -211,6 +211,7 @@ impl Core {
     }
 
     /// Writes down what is not counted on the board itself: once a turn, before it waits.
+    #[inline]
     pub(crate) fn write_numbers(&self) {
         let board = &*self.board;
         let timers = self.timers.borrow();
@@ -222,23 +223,8 @@ impl Core {
         board.set(Number::TimersFired, counts.fired);
         board.set(Number::TimersCancelled, counts.cancelled);
         board.set(Number::Sources, self.reactor.borrow().len() as u64);
-        let (busy, asleep) = self.clock.shares();
-        board.set(Number::Busy, nanos(busy));
-        board.set(Number::Asleep, nanos(asleep));
+        let (now, busy) = self.clock.nanos_and_busy();
+        board.set(Number::Now, now);
+        board.set(Number::Busy, busy);
     }
-
-    /// The loop begins to wait, or has waited.
-    pub(crate) fn note_asleep(&self, asleep: bool) {
-        let since = if asleep && !self.clock.is_manual() {
-            nanos(self.clock.asked().saturating_duration_since(self.board.made_at())).max(1)
-        } else {
-            0
-        };
-        self.board.set(Number::AsleepSince, since);
-    }
-}
-
-/// 584 years of them.
-pub(crate) fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

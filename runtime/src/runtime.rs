@@ -1,10 +1,10 @@
 //! The loop itself: one function is one turn.
 
 use crate::board::Number;
-use crate::clock::Clock;
+use crate::clock::{Clock, nanos};
 use crate::context;
 use crate::core::Core;
-use crate::metrics::{Metrics, nanos};
+use crate::metrics::Metrics;
 use crate::observer::Observer;
 use crate::pool::{Pool, PoolLimits, PoolLoad};
 use crate::reactor::Reactor;
@@ -371,11 +371,13 @@ impl Core {
     fn wait(&self, at_most: Option<Duration>, due: &mut Vec<Waker>) -> io::Result<()> {
         let at_once = at_most == Some(Duration::ZERO);
         self.write_numbers();
-        self.note_asleep(!at_once);
+        if !at_once {
+            self.board.set(Number::AsleepSince, self.clock.asked_nanos().unwrap_or(0));
+        }
         self.observers.tell(|observer| observer.wait(at_most));
         let events = self.reactor.borrow_mut().poll(at_most, due)?;
         self.clock.refresh(at_once);
-        self.note_asleep(false);
+        self.board.set(Number::AsleepSince, 0);
         self.board.add(Number::Events, events as u64);
         self.observers.tell(|observer| observer.waited(events));
         Ok(())

@@ -146,7 +146,7 @@ impl Tasks {
     /// No tasks. `bell` is woken when a letter comes while the home thread sleeps, to wake it from where it blocks.
     #[must_use]
     pub fn new(bell: Waker) -> Rc<Tasks> {
-        Tasks::observed(bell, Observers::none(), Arc::new(Board::new()))
+        Tasks::observed(bell, Observers::none(), Arc::new(Board::new(None)))
     }
 
     /// No tasks, a place for their numbers, and those who look on.

@@ -1,6 +1,48 @@
-//! The guide: from libuv, asyncio and tokio to evloop, name for name.
+//! The guide: event loops as they are, and this one as it is done.
 //!
-//! Each table says what stands for what, or why nothing does, and each row has a few lines that run.
+//! # Chapters
+//! To be read in this order, or not. Each ends at the file that does it, and each of its snippets is compiled and run.
+//!
+//! 1. [What blocks and what waits](blocking)
+//! 2. [Readiness](readiness)
+//! 3. [One turn](one_turn)
+//! 4. [Futures and wakers by hand](by_hand)
+//! 5. [The wheel](wheel)
+//! 6. [Back-pressure](back_pressure)
+//! 7. [The thread pool, `async def` and `def`](thread_pool)
+//! 8. [Why WSGI was not enough](wsgi)
+//! 9. [Scope, receive, send](asgi)
+//!
+//! # Tables
+//! From [libuv], [asyncio] and [tokio] to evloop, name for name: what stands for what, or why nothing does, each row with a few
+//! lines that run. And what each operation [costs].
+
+#[doc = include_str!("blocking.md")]
+pub mod blocking {}
+
+#[doc = include_str!("readiness.md")]
+pub mod readiness {}
+
+#[doc = include_str!("one_turn.md")]
+pub mod one_turn {}
+
+#[doc = include_str!("by_hand.md")]
+pub mod by_hand {}
+
+#[doc = include_str!("wheel.md")]
+pub mod wheel {}
+
+#[doc = include_str!("back_pressure.md")]
+pub mod back_pressure {}
+
+#[doc = include_str!("thread_pool.md")]
+pub mod thread_pool {}
+
+#[doc = include_str!("wsgi.md")]
+pub mod wsgi {}
+
+#[doc = include_str!("asgi.md")]
+pub mod asgi {}
 
 #[doc = include_str!("libuv.md")]
 pub mod libuv {}

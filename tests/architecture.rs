@@ -63,6 +63,7 @@ const RUNTIME: &[Room] = &[
     room("L2", "reactor/",      "mio, the sources, readiness into wakes"),
     room("L2", "hooks.rs",      "calls that the turn makes at fixed places"),
     room("L2", "pool/",         "bounded threads for calls that block, and queues by class before them"),
+    room("L2", "tape/",         "the last records of a loop, the order that they keep, and a file of them"),
     room("L3", "core.rs",       "one thread's engines side by side"),
     room("L3", "work.rs",       "what there is in a loop, and what of it keeps it alive"),
     room("L3", "context.rs",    "the thread's current core: enter it, find it, the panic when there is none"),

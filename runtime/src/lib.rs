@@ -41,6 +41,7 @@ mod sys;
 mod hooks;
 mod pool;
 mod reactor;
+mod tape;
 mod task;
 mod timer;
 
@@ -99,7 +100,8 @@ pub mod observe {
     pub use crate::arena::Key;
     pub use crate::metrics::{Metrics, Served, TimerMetrics, Wakes};
     pub use crate::observer::{JobTimes, Observer};
-    pub use crate::trace::{Cause, Phase, Side, Wait};
+    pub use crate::tape::{After, Record, Recording, Tape, TapedTask, Turn, Wake, What};
+    pub use crate::trace::{Cause, JobClass, Phase, Side, Wait};
 }
 
 pub mod engine {

@@ -104,6 +104,10 @@ pub trait Observer {
         let _ = job;
     }
 
+    /// The loop leaves its run: the phase that it was in has ended, and so has a poll, if a panic of the future of `block_on`
+    /// comes out of it.
+    fn left(&self) {}
+
     /// For how long a task has been polled until now, if this observer keeps that; a dump asks.
     fn polled_for(&self, task: Key) -> Option<Duration> {
         let _ = task;

@@ -341,6 +341,14 @@ impl Runtime {
             !context::is_entered(),
             "this thread is in an event loop already: await the future instead of blocking on it"
         );
+        /// Also where a panic ends the run.
+        struct Leave<'a>(&'a Core);
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                self.0.observers.tell(|observer| observer.left());
+            }
+        }
+        let _leave = Leave(&self.core);
         context::enter(&self.core, inside)
     }
 }

@@ -2,8 +2,10 @@
 
 mod cli;
 mod demo;
+mod lab;
+mod picture;
 
-use cli::{Command, Place, Serve};
+use cli::{Command, Lab, Place, Serve, Svg};
 use evloop::Runtime;
 use evloop::future::race;
 use evloop::http::Server;
@@ -13,7 +15,10 @@ use evloop::http::files::Files;
 use evloop::http::server::Listener;
 use evloop::net::{Inherited, ListenOptions, lookup_host};
 use evloop::signal::{SignalKind, exit_on_second, signal};
+use picture::{Picture, Screen};
+use std::fs;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -33,8 +38,40 @@ fn main() -> ExitCode {
                 Err(error) => complain(&error, 1),
             }
         }
+        Ok(Command::Lab(options)) => experiment(options),
         Err(error) => complain(&error, 2),
     }
+}
+
+/// Lists the experiments, or runs one.
+fn experiment(options: Lab) -> ExitCode {
+    let Some(name) = options.name else {
+        say(&lab::list());
+        return ExitCode::SUCCESS;
+    };
+    let experiment = match lab::find(&name) {
+        Ok(experiment) => experiment,
+        Err(error) => return complain(&error, 2),
+    };
+    let file = match options.svg {
+        Svg::Named => Some(PathBuf::from(format!("evloop-lab-{}.svg", experiment.name))),
+        Svg::File(file) => Some(file),
+        Svg::Nowhere => None,
+    };
+    match (experiment.run)().and_then(|picture| show(&picture, file.as_deref())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error, 1),
+    }
+}
+
+/// Prints a picture, and draws it into a file.
+fn show(picture: &Picture, svg: Option<&Path>) -> io::Result<()> {
+    say(&picture.to_text(Screen::of_stdout()));
+    let Some(file) = svg else { return Ok(()) };
+    fs::write(file, picture.to_svg())
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
+    say(&format!("\nThe same as a drawing: {}\n", file.display()));
+    Ok(())
 }
 
 /// Lines of the access log are printed as they are, for the programs that read them; others say when and how bad.

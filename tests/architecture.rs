@@ -114,15 +114,18 @@ const HTTP: &[Room] = &[
 #[rustfmt::skip]
 const ROOT_LAYERS: &[Layer] = &[
     layer("R0", Apart, &["evloop", "evloop_http", "evloop_runtime"], "the parts of the program"),
-    layer("R1", Apart, &["evloop", "evloop_http", "evloop_runtime"], "the program"),
+    layer("R1", Apart, &["evloop", "evloop_http", "evloop_runtime"], "what is made of the parts"),
+    layer("R2", Apart, &["evloop", "evloop_http", "evloop_runtime"], "the program"),
 ];
 
 #[rustfmt::skip]
 const ROOT: &[Room] = &[
-    room("R0", "cli.rs",  "the options, their checks and their wording"),
-    room("R0", "demo.rs", "the applications that the program can serve"),
-    room("R0", "guide/",  "names of other loops, and what does the same here"),
-    room("R1", "main.rs", "the binary: options in, a server on a loop, an exit status out"),
+    room("R0", "cli/",     "the options, their checks and their wording"),
+    room("R0", "demo.rs",  "the applications that the program can serve"),
+    room("R0", "guide/",   "names of other loops, and what does the same here"),
+    room("R0", "picture/", "time lines and curves, as text and as drawings"),
+    room("R1", "lab/",     "experiments that draw what they measure"),
+    room("R2", "main.rs",  "the binary: options in, a server on a loop, an exit status out"),
 ];
 
 #[rustfmt::skip]

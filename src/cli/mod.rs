@@ -1,0 +1,160 @@
+//! The command line: what it says becomes a [`Command`], or one line about what is wrong with it.
+
+mod drawn;
+mod serve;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use drawn::{Lab, Svg};
+pub(crate) use serve::{Place, Serve};
+
+use lexopt::{Parser, ValueExt};
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const HELP: &str = "\
+evloop: an event loop, and a server on it
+
+Usage:
+  evloop [serve] [OPTIONS]    serve the demo on http://127.0.0.1:8000
+  evloop serve --dir PATH     serve the files of a folder
+  evloop lab [NAME]           experiments that show how a loop works
+                              (evloop lab --help says more)
+
+What:
+  --dir PATH                  the folder to serve, in place of the demo
+  --listing                   list folders that have no index.html
+
+Socket:
+  --host HOST                 address or name to listen on [127.0.0.1]
+  --port PORT                 port to listen on, 0 for a free one [8000]
+  --uds PATH                  listen on a Unix domain socket instead
+  --fd N                      take the listening socket with this number
+  --backlog N                 connections that may wait to be taken [2048]
+
+Log:
+  --log-level LEVEL           off, error, warn, info, debug or trace [info]
+  --no-access-log             no line for each request
+  --access-log FORMAT         common or json [common]
+
+Time-outs, in seconds, as 0.5; or none:
+  --timeout-head S            for a request's head to come [10]
+  --timeout-body S            for its body to go on [20]
+  --timeout-write S           for the client to take some of the answer [20]
+  --timeout-keep-alive S      for the next request to begin [5]
+  --timeout-graceful-shutdown S
+                              for requests to end after Ctrl-C [10]
+
+Limits, numbers or none:
+  --limit-concurrency N       requests being served; past it 503 [none]
+  --limit-connections N       open connections; past it the next wait [none]
+  --limit-max-requests N      requests until it stops by itself [none]
+
+Other:
+  -h, --help                  print this and exit
+  -V, --version               print the version and exit
+
+Ctrl-C or SIGTERM ends it: requests that have begun are finished. A second one
+does not wait for them.
+";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Print this text.
+    Print(String),
+    /// Serve.
+    Serve(Box<Serve>),
+    /// List the experiments, or run one.
+    Lab(Lab),
+}
+
+impl Command {
+    fn help() -> Command {
+        Command::Print(HELP.to_owned())
+    }
+
+    fn version() -> Command {
+        Command::Print(format!("evloop {}\n", env!("CARGO_PKG_VERSION")))
+    }
+}
+
+/// What is wrong with a command line, in one line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Error(String);
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; see `evloop --help`", self.0)
+    }
+}
+
+impl From<lexopt::Error> for Error {
+    fn from(error: lexopt::Error) -> Self {
+        // Text that came from outside stays on one line, whatever is in it.
+        Error(error.to_string().escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\""))
+    }
+}
+
+/// Reads the arguments, without the program's name.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Error> {
+    let mut arguments = arguments.into_iter().peekable();
+    let Some(read) = arguments.peek().and_then(|first| command(first.to_str()?)) else {
+        return serve::parse(Parser::from_args(arguments));
+    };
+    arguments.next();
+    read(Parser::from_args(arguments))
+}
+
+/// What reads the arguments of a command other than `serve`.
+fn command(name: &str) -> Option<fn(Parser) -> Result<Command, Error>> {
+    match name {
+        "lab" => Some(drawn::lab),
+        _ => None,
+    }
+}
+
+/// The value of an option that is still to be read.
+struct Value<'a> {
+    option: &'a str,
+    parser: &'a mut Parser,
+}
+
+impl Value<'_> {
+    /// The value, if it is what the option takes.
+    fn parse<T>(&mut self, takes: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T, Error> {
+        let option = self.option;
+        let missing = |_| Error(format!("{option} takes {takes}"));
+        let text = self.parser.value().map_err(missing)?.string().map_err(missing)?;
+        read(&text).ok_or_else(|| Error(format!("{option} takes {takes}, not {text:?}")))
+    }
+
+    /// A path, which may be no text.
+    fn path(&mut self, takes: &str) -> Result<PathBuf, Error> {
+        let path = self.parser.value().map_err(|_| Error(format!("{} takes {takes}", self.option)))?;
+        if path.is_empty() { Err(Error(format!("{} takes {takes}, not \"\"", self.option))) } else { Ok(path.into()) }
+    }
+
+    /// A length of time.
+    fn seconds(&mut self) -> Result<Option<Duration>, Error> {
+        self.parse("a number of seconds above 0, or none", |text| {
+            if text == "none" {
+                return Some(None);
+            }
+            let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+            seconds.filter(|seconds| !seconds.is_zero()).map(Some)
+        })
+    }
+
+    /// A number that something may not exceed.
+    fn limit<T: TryFrom<u64>>(&mut self) -> Result<Option<T>, Error> {
+        self.parse("a number above 0, or none", |text| {
+            if text == "none" {
+                return Some(None);
+            }
+            text.parse().ok().filter(|limit| *limit > 0).and_then(|limit| T::try_from(limit).ok()).map(Some)
+        })
+    }
+}

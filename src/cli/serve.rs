@@ -1,0 +1,160 @@
+//! What `evloop serve` is asked for.
+
+use super::{Command, Error, Value};
+use evloop::http::access_log::AccessLog;
+use evloop::http::limits::Timeouts;
+use lexopt::{Arg, Parser};
+use log::LevelFilter;
+use std::os::fd::RawFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What to serve, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Serve {
+    /// A folder; `None`: the demo.
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) listing: bool,
+    pub(crate) place: Place,
+    pub(crate) backlog: u32,
+    pub(crate) log_level: LevelFilter,
+    pub(crate) access_log: AccessLog,
+    pub(crate) timeouts: Timeouts,
+    /// `None`: a stop waits for as long as it takes.
+    pub(crate) graceful: Option<Duration>,
+    pub(crate) concurrency_max: Option<usize>,
+    pub(crate) connections_max: Option<usize>,
+    pub(crate) requests_max: Option<u64>,
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// An address or a name, and a port.
+    Inet(String, u16),
+    /// A Unix domain socket.
+    Unix(PathBuf),
+    /// A socket that listens already.
+    Inherited(RawFd),
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        Serve {
+            dir: None,
+            listing: false,
+            place: Place::Inet("127.0.0.1".to_owned(), 8000),
+            backlog: 2048,
+            log_level: LevelFilter::Info,
+            access_log: AccessLog::Common,
+            timeouts: Timeouts::default(),
+            graceful: Some(Duration::from_secs(10)),
+            concurrency_max: None,
+            connections_max: None,
+            requests_max: None,
+        }
+    }
+}
+
+/// Where to listen, as far as the options have said. Only one of them can be meant.
+#[derive(Default)]
+struct Places {
+    host: Option<String>,
+    port: Option<u16>,
+    unix: Option<PathBuf>,
+    inherited: Option<RawFd>,
+}
+
+impl Places {
+    fn choose(self) -> Result<Place, Error> {
+        let exclude = |one: &str, other: &str| Err(Error(format!("{one} and {other} exclude each other")));
+        let inet = if self.host.is_some() { Some("--host") } else { self.port.map(|_| "--port") };
+        match (self.unix, self.inherited, inet) {
+            (Some(_), Some(_), _) => exclude("--uds", "--fd"),
+            (Some(_), _, Some(inet)) => exclude("--uds", inet),
+            (_, Some(_), Some(inet)) => exclude("--fd", inet),
+            (Some(path), None, None) => Ok(Place::Unix(path)),
+            (None, Some(number), None) => Ok(Place::Inherited(number)),
+            (None, None, _) => {
+                Ok(Place::Inet(self.host.unwrap_or_else(|| "127.0.0.1".to_owned()), self.port.unwrap_or(8000)))
+            }
+        }
+    }
+}
+
+/// Reads the options of `serve`, which may also stand before its name.
+pub(super) fn parse(mut parser: Parser) -> Result<Command, Error> {
+    let (mut serve, mut places) = (Serve::default(), Places::default());
+    let (mut named, mut access_log) = (false, true);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Command::help()),
+            Arg::Short('V') | Arg::Long("version") => return Ok(Command::version()),
+            Arg::Value(command) if !named && command == "serve" => named = true,
+            Arg::Long("no-access-log") => access_log = false,
+            Arg::Long("listing") => serve.listing = true,
+            Arg::Long(option) => {
+                let option = format!("--{option}");
+                if !set(&mut serve, &mut places, &option, &mut parser)? {
+                    return Err(Arg::Long(&option[2..]).unexpected().into());
+                }
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if !access_log {
+        serve.access_log = AccessLog::Off;
+    }
+    if serve.listing && serve.dir.is_none() {
+        return Err(Error("--listing belongs to --dir".to_owned()));
+    }
+    serve.place = places.choose()?;
+    Ok(Command::Serve(Box::new(serve)))
+}
+
+/// Takes an option that has a value; `false` when there is no such option.
+fn set(serve: &mut Serve, places: &mut Places, option: &str, parser: &mut Parser) -> Result<bool, Error> {
+    let mut read = Value { option, parser };
+    match option {
+        "--dir" => serve.dir = Some(read.path("a folder")?),
+        "--host" => places.host = Some(read.parse("an address or a name", not_empty)?),
+        "--port" => places.port = Some(read.parse("a number from 0 to 65535", |text| text.parse().ok())?),
+        "--uds" => places.unix = Some(read.path("the path of a socket")?),
+        "--fd" => places.inherited = Some(read.parse("the number of a descriptor", descriptor)?),
+        "--backlog" => {
+            serve.backlog = read.parse("a number from 1 to 2147483647", |text| {
+                text.parse().ok().filter(|backlog| (1..=i32::MAX as u32).contains(backlog))
+            })?;
+        }
+        "--log-level" => {
+            serve.log_level = read.parse("off, error, warn, info, debug or trace", |text| text.parse().ok())?;
+        }
+        "--access-log" => serve.access_log = read.parse("common or json", access_log_format)?,
+        "--timeout-head" => serve.timeouts.head = read.seconds()?,
+        "--timeout-body" => serve.timeouts.body = read.seconds()?,
+        "--timeout-write" => serve.timeouts.write = read.seconds()?,
+        "--timeout-keep-alive" => serve.timeouts.keep_alive = read.seconds()?,
+        "--timeout-graceful-shutdown" => serve.graceful = read.seconds()?,
+        "--limit-concurrency" => serve.concurrency_max = read.limit()?,
+        "--limit-connections" => serve.connections_max = read.limit()?,
+        "--limit-max-requests" => serve.requests_max = read.limit()?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn not_empty(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn descriptor(text: &str) -> Option<RawFd> {
+    text.parse().ok().filter(|number| *number >= 0)
+}
+
+fn access_log_format(text: &str) -> Option<AccessLog> {
+    match text {
+        "common" => Some(AccessLog::Common),
+        "json" => Some(AccessLog::Json),
+        _ => None,
+    }
+}

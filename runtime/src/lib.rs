@@ -54,6 +54,8 @@ mod context;
 
 mod metrics;
 
+mod view;
+
 mod registered;
 
 mod runtime;
@@ -95,13 +97,15 @@ pub mod observe {
     //!
     //! [`Metrics`] are integers that are always kept: [`Handle::metrics`](crate::Handle::metrics) reads them from any thread.
     //! An [`Observer`] is told of each phase, wake, poll and job, and costs nothing while there is none:
-    //! [`Builder::observer`](crate::Builder::observer), [`turn::observe`](crate::turn::observe).
+    //! [`Builder::observer`](crate::Builder::observer), [`turn::observe`](crate::turn::observe). A [`View`] is the loop as it
+    //! stands: [`turn::view`](crate::turn::view).
 
     pub use crate::arena::Key;
     pub use crate::metrics::{Metrics, Served, TimerMetrics, Wakes};
     pub use crate::observer::{JobTimes, Observer};
     pub use crate::tape::{After, Record, Recording, Tape, TapedTask, Turn, Wake, What};
     pub use crate::trace::{Cause, JobClass, Phase, Side, Wait};
+    pub use crate::view::{ClockView, HookView, ReadyView, SourceView, View, WheelView};
 }
 
 pub mod engine {

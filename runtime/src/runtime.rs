@@ -12,6 +12,7 @@ use crate::sys::fd;
 use crate::task::Tasks;
 use crate::timer::Expired;
 use crate::trace::{self, Cause, Phase};
+use crate::view::View;
 use crate::work::Work;
 use std::cell::RefCell;
 use std::fmt;
@@ -190,6 +191,12 @@ impl Runtime {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         self.core.metrics()
+    }
+
+    /// The loop as it stands, for those who draw it; see [`turn::view`](crate::turn::view).
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.core.view()
     }
 
     /// All that the loop has: each task, timer, source and hook, the jobs of its pool; libuv's `uv_walk`.

@@ -20,6 +20,7 @@ use crate::hooks::Call;
 use crate::metrics::Metrics;
 use crate::observer::Observer;
 use crate::trace::Phase;
+use crate::view::View;
 use crate::work::Work;
 use std::cell::RefCell;
 use std::fmt;
@@ -147,6 +148,38 @@ pub fn walk() -> Vec<Work> {
 #[track_caller]
 pub fn metrics() -> Metrics {
     context::current().metrics()
+}
+
+/// The loop of this thread as it stands, for those who draw it: its run queue, the timer wheel slot by slot, the sources
+/// and what is waited for, the pool.
+///
+/// It is a copy, and costs what there is to be copied: a step for each task that is queued, each source, each hook, and
+/// each timer up to the bound of [`Timers::slots`](crate::engine::Timers::slots). The kernel is not asked for anything.
+///
+/// # Panics
+/// When this thread is in no loop.
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::{TaskBuilder, observe::Cause, time, turn};
+/// use std::time::Duration;
+///
+/// evloop_runtime::block_on(async {
+///     let _next = TaskBuilder::new().name("next").spawn(async {});
+///     let view = turn::view();
+///     assert_eq!((view.ready[0].name.as_deref(), view.ready[0].cause), (Some("next"), Cause::Spawn));
+///
+///     let _sleep = time::timeout(Duration::from_millis(20), async {
+///         let wheel = turn::view().wheel;
+///         assert_eq!((wheel.armed, wheel.levels.as_flattened().iter().sum()), (1, 1));
+///     })
+///     .await;
+/// });
+/// ```
+#[must_use]
+#[track_caller]
+pub fn view() -> View {
+    context::current().view()
 }
 
 /// Lets `observer` look on at the loop of this thread, after those who do already, until what comes back is dropped.

@@ -63,6 +63,13 @@ impl Source {
         sides.into_iter().filter(|(side, _)| side.waiter.is_some()).map(|(_, side)| side).collect()
     }
 
+    /// The sides that are worth trying, as far as is known.
+    #[must_use]
+    pub fn ready(&self) -> Vec<Side> {
+        let sides = [(&self.read, Side::Read), (&self.write, Side::Write)];
+        sides.into_iter().filter(|(side, _)| side.ready).map(|(_, side)| side).collect()
+    }
+
     fn side(&mut self, side: Side) -> &mut Readiness {
         match side {
             Side::Read => &mut self.read,

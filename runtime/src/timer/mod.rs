@@ -30,7 +30,7 @@ use entries::{DEADLINE_MAX, Entries};
 use std::collections::BTreeMap;
 use std::panic::Location;
 use std::task::{Poll, Waker};
-use wheel::Wheel;
+use wheel::{LEVELS, SLOTS, Wheel};
 
 /// All timers of one loop.
 ///
@@ -118,6 +118,32 @@ impl Timers {
     pub fn counts(&self) -> TimerCounts {
         self.counts
     }
+
+    /// How many armed timers each slot of the wheel holds, level by level from the lowest; of those that hold more than
+    /// [`COUNTED_PER_SLOT`](Timers::COUNTED_PER_SLOT), that number. A slot covers 64 times as many ticks as one of the level
+    /// below, and bears the digit, in base 64, that its deadlines have at that level.
+    ///
+    /// It is for pictures: the lists of the occupied slots are walked, so it costs a step a timer, and half a million at
+    /// most.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_runtime::engine::Timers;
+    ///
+    /// let mut timers = Timers::new();
+    /// for deadline in [3, 3, 64, 200] {
+    ///     timers.insert(deadline);
+    /// }
+    /// let slots = timers.slots();
+    /// assert_eq!((slots[0][3], slots[1][1], slots[1][3]), (2, 1, 1));
+    /// ```
+    #[must_use]
+    pub fn slots(&self) -> [[u16; SLOTS]; LEVELS] {
+        self.wheel.counts(&self.entries, Self::COUNTED_PER_SLOT)
+    }
+
+    /// Up to how many timers [`slots`](Timers::slots) counts in each slot.
+    pub const COUNTED_PER_SLOT: u16 = 1_000;
 
     /// Sets a timer for `deadline`, and names it. A deadline that has passed fires at the next
     /// [`expire`](Timers::expire); one beyond 557 years is brought forward to that.

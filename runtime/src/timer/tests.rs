@@ -133,6 +133,40 @@ fn referenced_timers_count_while_they_are_armed() {
     assert_eq!(timers.referenced(), 0);
 }
 
+/// What [`Timers::slots`] says, by looking for the level of each timer from above.
+fn slots_of(timers: &Timers) -> [[u16; SLOTS]; LEVELS] {
+    let mut slots = [[0; SLOTS]; LEVELS];
+    for (_, deadline, _) in timers.walk() {
+        let digit = |of: Tick, level: usize| usize::try_from(of >> (6 * level) & 63).unwrap();
+        let differs = |level: &usize| digit(deadline, *level) != digit(timers.elapsed(), *level);
+        let level = (0..LEVELS).rev().find(differs).unwrap_or(0);
+        slots[level][digit(deadline, level)] += 1;
+    }
+    slots
+}
+
+#[test]
+fn timer_that_fired_and_is_set_anew_counts_as_set_and_not_as_cancelled() {
+    let mut timers = Timers::new();
+    let key = timers.insert(1);
+    timers.expire(1, &mut Vec::new());
+    timers.reset(key, 2);
+    timers.reset(key, 3);
+    timers.expire(3, &mut Vec::new());
+    timers.cancel(key);
+    assert_eq!(timers.counts(), TimerCounts { set: 3, fired: 2, cancelled: 1 });
+    assert_eq!(timers.armed(), 0);
+}
+
+#[test]
+fn slots_are_counted_up_to_a_bound() {
+    let mut timers = Timers::new();
+    (0..Timers::COUNTED_PER_SLOT + 10).for_each(|_| {
+        timers.insert(70);
+    });
+    assert_eq!(timers.slots()[1][1], Timers::COUNTED_PER_SLOT);
+}
+
 #[derive(Debug, Clone)]
 enum Op {
     Insert(u64),
@@ -172,7 +206,7 @@ proptest! {
         let mut bench = Bench::default();
         let mut twin: BTreeMap<(Tick, usize), u64> = BTreeMap::new();
         let mut keys: Vec<(Key, Option<(Tick, usize)>)> = Vec::new();
-        let mut now = 0;
+        let (mut now, mut counts) = (0, TimerCounts::default());
         for (turn, op) in ops.into_iter().enumerate() {
             match op {
                 Op::Insert(distance) => {
@@ -180,12 +214,14 @@ proptest! {
                     let key = bench.insert(number, now + distance);
                     twin.insert((deadline, turn), number);
                     keys.push((key, Some((deadline, turn))));
+                    counts.set += 1;
                 }
                 Op::Cancel(n) if !keys.is_empty() => {
                     let at = n % keys.len();
                     let (key, place) = &mut keys[at];
                     let was_armed = place.take().is_some_and(|place| twin.remove(&place).is_some());
                     prop_assert_eq!(bench.timers.cancel(*key).is_some(), was_armed);
+                    counts.cancelled += u64::from(was_armed);
                 }
                 Op::Reset(n, distance) if !keys.is_empty() => {
                     let at = n % keys.len();
@@ -196,6 +232,7 @@ proptest! {
                         let number = twin.remove(&place.unwrap()).unwrap();
                         twin.insert((deadline, turn), number);
                         *place = Some((deadline, turn));
+                        (counts.set, counts.cancelled) = (counts.set + 1, counts.cancelled + 1);
                         prop_assert!(bench.timers.reset(*key, now + distance));
                         prop_assert_eq!(bench.timers.deadline(*key), Some(deadline));
                     }
@@ -204,6 +241,7 @@ proptest! {
                     now = (now + distance).min(DEADLINE_MAX);
                     let later = twin.split_off(&(now + 1, 0));
                     let due: Vec<u64> = std::mem::replace(&mut twin, later).into_values().collect();
+                    counts.fired += due.len() as u64;
                     prop_assert_eq!(bench.expire(now), due);
                 }
                 Op::Leap if now > 0 => prop_assert_eq!(bench.expire(now / 2), []),
@@ -213,6 +251,9 @@ proptest! {
             prop_assert_eq!(bench.timers.until_next().is_some(), first.is_some());
             prop_assert!(bench.timers.until_next() <= first, "never later than the first deadline");
             prop_assert!(bench.timers.until_next().is_none_or(|next| next >= now));
+            prop_assert_eq!(bench.timers.counts(), counts);
+            prop_assert_eq!(bench.timers.armed(), twin.len());
+            prop_assert_eq!(bench.timers.slots(), slots_of(&bench.timers));
         }
     }
 }

@@ -18,8 +18,8 @@ use super::entries::Entries;
 use crate::clock::Tick;
 
 const DIGIT_BITS: u32 = 6;
-const SLOTS: usize = 1 << DIGIT_BITS;
-const LEVELS: usize = 8;
+pub(super) const SLOTS: usize = 1 << DIGIT_BITS;
+pub(super) const LEVELS: usize = 8;
 
 /// 8 levels of 64 slots, and the hand.
 #[derive(Debug)]
@@ -115,6 +115,22 @@ impl Wheel {
         let shift = level * DIGIT_BITS;
         let higher_digits = self.elapsed & !((1 << (shift + DIGIT_BITS)) - 1);
         Some(Slot { level: level as usize, index: index as usize, start: higher_digits | u64::from(index) << shift })
+    }
+
+    /// How many timers each slot of each level holds, counted up to `most` a slot.
+    pub(super) fn counts(&self, entries: &Entries, most: u16) -> [[u16; SLOTS]; LEVELS] {
+        let mut counts = [[0; SLOTS]; LEVELS];
+        for (level, counts) in self.levels.iter().zip(&mut counts) {
+            let slots = level.slots.iter().zip(counts).enumerate();
+            for (_, (list, count)) in slots.filter(|(slot, _)| level.occupied & (1 << slot) != 0) {
+                let mut next = Some(list.head);
+                while let Some(index) = next.filter(|_| *count < most) {
+                    *count += 1;
+                    next = entries[index].next();
+                }
+            }
+        }
+        counts
     }
 
     /// Moves the hand to the start of `slot`, which must be the next, and takes its timers out: the first of their list.

@@ -348,15 +348,17 @@ impl Runtime {
             !context::is_entered(),
             "this thread is in an event loop already: await the future instead of blocking on it"
         );
-        /// Also where a panic ends the run.
-        struct Leave<'a>(&'a Core);
-        impl Drop for Leave<'_> {
-            fn drop(&mut self) {
-                self.0.observers.tell(|observer| observer.left());
-            }
-        }
         let _leave = Leave(&self.core);
         context::enter(&self.core, inside)
+    }
+}
+
+/// Tells those who look on that a run has ended, also where a panic ends it.
+struct Leave<'a>(&'a Core);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.0.observers.tell(|observer| observer.left());
     }
 }
 

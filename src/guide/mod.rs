@@ -12,6 +12,9 @@
 //! 7. [The thread pool, `async def` and `def`](thread_pool)
 //! 8. [Why WSGI was not enough](wsgi)
 //! 9. [Scope, receive, send](asgi)
+//! 10. [One worker or many](workers)
+//!
+//! The words of all this, in Korean and in English, each with its page, its experiment and its file: [terms].
 //!
 //! # Tables
 //! From [libuv], [asyncio] and [tokio] to evloop, name for name: what stands for what, or why nothing does, each row with a few
@@ -43,6 +46,12 @@ pub mod wsgi {}
 
 #[doc = include_str!("asgi.md")]
 pub mod asgi {}
+
+#[doc = include_str!("workers.md")]
+pub mod workers {}
+
+#[doc = include_str!("terms.md")]
+pub mod terms {}
 
 #[doc = include_str!("libuv.md")]
 pub mod libuv {}

@@ -3,7 +3,9 @@
 //! One thread writes, so a count is a load and a store and no locked operation; others read each number as it was a
 //! moment ago. Numbers that belong together may be from two moments.
 
+use crate::arena::Key;
 use crate::clock::nanos;
+use crate::trace::Phase;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -42,9 +44,52 @@ pub(crate) enum Number {
     ConnectionsClosed,
     RequestsBegun,
     RequestsEnded,
+    /// Where the loop is, as [`At`] packs it.
+    At,
 }
 
-const NUMBERS: usize = Number::RequestsEnded as usize + 1;
+const NUMBERS: usize = Number::At as usize + 1;
+
+/// Where the loop is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum At {
+    /// In a phase, and in no poll.
+    Phase(Phase),
+    /// In a poll of that task, or of the future of `block_on` if it is [`Key::NONE`]; or between that and what comes next.
+    Task(Key),
+}
+
+const PHASES: [Phase; 7] =
+    [Phase::Run, Phase::Idle, Phase::Prepare, Phase::Poll, Phase::Mail, Phase::Check, Phase::Timers];
+
+impl At {
+    /// A key is its place and its stamp; a phase has the place that no key but [`Key::NONE`] has.
+    #[inline]
+    fn pack(self) -> u64 {
+        let key = match self {
+            At::Task(key) => key,
+            At::Phase(phase) => Key::new(Key::NONE.index(), phase as u32),
+        };
+        u64::from(key.index()) << 32 | u64::from(key.stamp())
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "each half is taken apart")]
+    fn unpack(packed: u64) -> At {
+        let key = Key::new((packed >> 32) as u32, packed as u32);
+        match PHASES.get(key.stamp() as usize) {
+            Some(phase) if key.index() == Key::NONE.index() => At::Phase(*phase),
+            _ => At::Task(key),
+        }
+    }
+}
+
+/// What has changed whenever the loop has gone on: it has begun a turn or a poll, or is elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Beat {
+    pub(crate) turns: u64,
+    pub(crate) polls: u64,
+    pub(crate) at: At,
+}
 
 /// All the numbers of one loop.
 #[derive(Debug)]
@@ -56,7 +101,23 @@ pub(crate) struct Board {
 
 impl Board {
     pub(crate) fn new(origin: Option<Instant>) -> Board {
-        Board { origin, numbers: [const { AtomicU64::new(0) }; NUMBERS] }
+        let board = Board { origin, numbers: [const { AtomicU64::new(0) }; NUMBERS] };
+        board.set_at(At::Phase(Phase::Run));
+        board
+    }
+
+    /// The loop's thread only.
+    #[inline]
+    pub(crate) fn set_at(&self, at: At) {
+        self.set(Number::At, at.pack());
+    }
+
+    /// Where the loop is, and what it has begun until now. Two beats that are the same, in two looks, mean that between the
+    /// end of the first and the beginning of the second it has begun nothing: turns and polls only grow, and within a turn
+    /// each phase comes once.
+    pub(crate) fn beat(&self) -> Beat {
+        let (turns, polls) = (self.get(Number::Turns), self.get(Number::Polls));
+        Beat { turns, polls, at: At::unpack(self.get(Number::At)) }
     }
 
     /// Nanoseconds since the loop's clock was made; 0 where it moves by hand.
@@ -86,5 +147,18 @@ impl Board {
     pub(crate) fn add_behind(&self, number: Number, places: usize, more: u64) {
         let number = &self.numbers[number as usize + places];
         number.store(number.load(Relaxed).wrapping_add(more), Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_the_loop_is_comes_back_as_it_was_put_down() {
+        let tasks = [Key::NONE, Key::new(0, 0), Key::new(7, u32::MAX), Key::new(u32::MAX - 1, 3)].map(At::Task);
+        for at in PHASES.map(At::Phase).into_iter().chain(tasks) {
+            assert_eq!(At::unpack(at.pack()), at);
+        }
     }
 }

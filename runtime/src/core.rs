@@ -3,13 +3,15 @@
 use crate::board::Board;
 use crate::clock::Clock;
 use crate::hooks::Hooks;
+use crate::lookout::Lookout;
 use crate::observer::Observers;
 use crate::pool::Pool;
 use crate::reactor::Reactor;
 use crate::sys::fork::Generation;
 use crate::task::Tasks;
 use crate::timer::Timers;
-use std::cell::{Cell, RefCell};
+use crate::watchdog::Watch;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,6 +33,8 @@ pub(crate) struct Core {
     pub(crate) reactor: RefCell<Reactor>,
     pub(crate) hooks: RefCell<Hooks>,
     pub(crate) pool: Pool,
+    /// Who looks at it from outside.
+    pub(crate) watch: OnceCell<Watch>,
     /// The process that it was made in.
     pub(crate) made_in: Generation,
     /// Asked to leave its run after this turn.
@@ -53,6 +57,7 @@ impl Core {
             reactor: RefCell::new(reactor),
             hooks: RefCell::default(),
             pool,
+            watch: OnceCell::new(),
             made_in: Generation::current(),
             stop: Cell::new(false),
             closed: Cell::new(false),
@@ -64,6 +69,11 @@ impl Core {
     #[inline]
     pub(crate) fn check_process(&self) -> io::Result<()> {
         if self.made_in.is_past() { Err(forked()) } else { Ok(()) }
+    }
+
+    /// What its watchdog sees, if it has one.
+    pub(crate) fn lookout(&self) -> Option<&Arc<Lookout>> {
+        self.watch.get().map(Watch::lookout)
     }
 
     /// Whether anything keeps the loop alive: something to run, a task, a job, or a timer, source or hook that counts.

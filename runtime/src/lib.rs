@@ -33,6 +33,7 @@ mod trace;
 mod board;
 pub mod future;
 pub mod io;
+mod lookout;
 mod observer;
 pub mod sync;
 mod sys;
@@ -44,6 +45,7 @@ mod reactor;
 mod tape;
 mod task;
 mod timer;
+mod watchdog;
 
 // L3, the loop
 mod core;
@@ -51,6 +53,8 @@ mod core;
 mod work;
 
 mod context;
+
+mod doing;
 
 mod metrics;
 
@@ -98,14 +102,17 @@ pub mod observe {
     //! [`Metrics`] are integers that are always kept: [`Handle::metrics`](crate::Handle::metrics) reads them from any thread.
     //! An [`Observer`] is told of each phase, wake, poll and job, and costs nothing while there is none:
     //! [`Builder::observer`](crate::Builder::observer), [`turn::observe`](crate::turn::observe). A [`View`] is the loop as it
-    //! stands: [`turn::view`](crate::turn::view).
+    //! stands: [`turn::view`](crate::turn::view). A [`Watchdog`] looks at the loop from a thread of its own, and tells what
+    //! holds it while it does: [`Builder::watchdog`](crate::Builder::watchdog).
 
     pub use crate::arena::Key;
+    pub use crate::doing::Doing;
     pub use crate::metrics::{Metrics, Served, TimerMetrics, Wakes};
     pub use crate::observer::{JobTimes, Observer};
     pub use crate::tape::{After, Record, Recording, Tape, TapedTask, Turn, Wake, What};
     pub use crate::trace::{Cause, JobClass, Phase, Side, Wait};
     pub use crate::view::{ClockView, HookView, ReadyView, SourceView, View, WheelView};
+    pub use crate::watchdog::{Holder, SlowPoll, ThreadState, Watchdog};
 }
 
 pub mod engine {

@@ -1,6 +1,6 @@
 //! The loop itself: one function is one turn.
 
-use crate::board::Number;
+use crate::board::{At, Number};
 use crate::clock::{Clock, nanos};
 use crate::context;
 use crate::core::Core;
@@ -13,6 +13,7 @@ use crate::task::Tasks;
 use crate::timer::Expired;
 use crate::trace::{self, Cause, Phase};
 use crate::view::View;
+use crate::watchdog::{Watch, Watchdog};
 use crate::work::Work;
 use std::cell::RefCell;
 use std::fmt;
@@ -348,6 +349,7 @@ impl Runtime {
             !context::is_entered(),
             "this thread is in an event loop already: await the future instead of blocking on it"
         );
+        let _watched = self.core.watch.get().map(Watch::begin_run);
         let _leave = Leave(&self.core);
         context::enter(&self.core, inside)
     }
@@ -380,6 +382,7 @@ impl Core {
             Phase::Mail => Cause::Mail,
             Phase::Timers => Cause::Timer,
         });
+        self.board.set_at(At::Phase(phase));
         self.observers.tell(|observer| observer.phase(phase));
     }
 
@@ -392,7 +395,10 @@ impl Core {
             self.board.set(Number::AsleepSince, self.clock.asked_nanos().unwrap_or(0));
         }
         self.observers.tell(|observer| observer.wait(at_most));
+        let lookout = if at_once { None } else { self.lookout() };
+        lookout.inspect(|lookout| lookout.sleeps());
         let events = self.reactor.borrow_mut().poll(at_most, due)?;
+        lookout.inspect(|lookout| lookout.goes_on());
         self.clock.refresh(at_once);
         self.board.set(Number::AsleepSince, 0);
         self.board.add(Number::Events, events as u64);
@@ -446,6 +452,11 @@ impl Drop for Runtime {
             drop(hooks);
             self.core.tasks.shut_down();
         });
+        if let Some(watch) = self.core.watch.get()
+            && !self.core.made_in.is_past()
+        {
+            watch.end();
+        }
         self.core.closed.set(true);
         context::forget(self.core.id);
     }
@@ -522,10 +533,11 @@ pub struct Builder {
     manual_clock: bool,
     pool: Option<PoolLimits>,
     observers: Vec<Rc<dyn Observer>>,
+    watchdog: Option<Watchdog>,
 }
 
 impl Builder {
-    /// The system's clock, the default pool, no observer.
+    /// The system's clock, the default pool, no observer, no watchdog.
     pub fn new() -> Builder {
         Builder::default()
     }
@@ -551,10 +563,16 @@ impl Builder {
         self
     }
 
+    /// A thread that tells what holds the loop, while it does.
+    pub fn watchdog(mut self, watchdog: Watchdog) -> Builder {
+        self.watchdog = Some(watchdog);
+        self
+    }
+
     /// Makes the loop, for this thread.
     ///
     /// # Errors
-    /// When the kernel gives no descriptors for epoll and eventfd, when the bounds of the pool are such that nothing would get
+    /// When the kernel gives no descriptors for epoll and eventfd or no thread for the watchdog, when the bounds of the pool are such that nothing would get
     /// done, or when `EVLOOP_POOL_THREADS` is to give them and is no number from 1 to 1,024.
     pub fn build(self) -> io::Result<Runtime> {
         let limits = self.pool.map_or_else(PoolLimits::from_environment, Ok)?;
@@ -564,6 +582,11 @@ impl Builder {
         let bell = reactor.bell();
         let core = Rc::new(Core::new(context::next_id(), clock, reactor, Pool::new(limits)));
         self.observers.into_iter().for_each(|observer| core.observers.add(observer, &core.clock));
+        if let Some(watchdog) = self.watchdog {
+            let watch = watchdog.watch(&core.board)?;
+            core.tasks.show_to(watch.lookout());
+            drop(core.watch.set(watch));
+        }
         context::register(&core);
         Ok(Runtime { core, bell, due: RefCell::default() })
     }
@@ -574,6 +597,7 @@ impl fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("manual_clock", &self.manual_clock)
             .field("pool", &self.pool)
+            .field("watchdog", &self.watchdog)
             .finish_non_exhaustive()
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{FEW, MANY, Repeats, SOME};
 use evloop::future::{Either, FutureSet, join_all, race};
+use evloop::observe::Watchdog;
 use evloop::task::{JoinSet, group, yield_now};
 use evloop::time::{Timer, interval, sleep, sleep_precise, timeout};
 use evloop::{Handle, Runtime, spawn, spawn_blocking, turn};
@@ -202,6 +203,10 @@ fn loops(repeats: &mut Repeats) {
         let runtime = Runtime::new().unwrap();
         runtime.block_on(async { spawn_blocking(|| ()).await.unwrap() });
         assert!(runtime.shut_down(HOUR));
+    });
+    repeats.outside("loop that is watched", SOME, || {
+        let runtime = Runtime::builder().watchdog(Watchdog::new(HOUR)).build().unwrap();
+        runtime.block_on(async { spawn(async {}).await.unwrap() });
     });
     repeats.outside("loop on a thread of its own", SOME, || {
         thread::spawn(|| evloop::block_on(async { spawn(sleep(Duration::ZERO)).await.unwrap() })).join().unwrap();

@@ -10,11 +10,12 @@ use super::join::{JoinError, JoinHandle};
 use super::mailbox::{Home, Letter};
 use super::state::State;
 use crate::arena::{Arena, Key};
-use crate::board::{Board, Number};
+use crate::board::{At, Board, Number};
+use crate::lookout::Lookout;
 use crate::observer::Observers;
 use crate::trace::{self, Cause, Wait};
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
@@ -109,6 +110,8 @@ pub struct Tasks {
     closed: Cell<bool>,
     observers: Rc<Observers>,
     board: Arc<Board>,
+    /// Where a watchdog, if there is one, looks up what tasks are called.
+    lookout: OnceCell<Arc<Lookout>>,
 }
 
 /// A task in the queue, and why.
@@ -163,7 +166,13 @@ impl Tasks {
             closed: Cell::new(false),
             observers,
             board,
+            lookout: OnceCell::new(),
         })
+    }
+
+    /// From now on a watchdog is told what tasks are called.
+    pub(crate) fn show_to(&self, lookout: &Arc<Lookout>) {
+        drop(self.lookout.set(Arc::clone(lookout)));
     }
 
     /// Makes this thread the tasks' home while `inside` runs: wakes are plain stores and need no letter. (A thread that
@@ -282,6 +291,9 @@ impl Tasks {
             referenced: true,
         });
         self.referenced.set(self.referenced.get() + 1);
+        if let Some(lookout) = self.lookout.get() {
+            lookout.call(key, name, spawned_at);
+        }
         self.observers.tell(|observer| observer.spawned(key, name, spawned_at, parent));
         self.push(key, Cause::Spawn);
         if self.closed.get() {
@@ -469,6 +481,7 @@ impl Tasks {
         let Some(entry) = live.get_mut(key) else { return };
         if entry.course != Course::Running {
             drop(live);
+            self.board.set_at(At::Task(key)); // dropping its future is its affair, too
             return self.cancel(key);
         }
         entry.info.woken_by = cause;
@@ -498,6 +511,7 @@ impl Tasks {
     #[inline]
     fn begin_poll(&self, key: Key, cause: Cause) {
         self.board.add(Number::Polls, 1);
+        self.board.set_at(At::Task(key));
         self.observers.tell(|observer| observer.poll_begin(key, cause));
         trace::begin_poll(key);
     }

@@ -1,0 +1,320 @@
+//! What a watchdog sees of a loop besides its numbers: whether it sleeps, what its tasks are called, what the running one
+//! says that it does.
+//!
+//! # Who sleeps, and who wakes whom
+//! A watchdog that ticked while its loop sleeps would be the only thing that an idle server does. So it parks then, and the
+//! loop unparks it when it goes on. One word says how it stands between the two:
+//!
+//! ```text
+//!              sleeps (loop, a store)          try_park (watchdog, if it is still so)
+//!      awake ─────────────────────────► asleep ─────────────────────────► parked
+//!        ▲                                │                                  │
+//!        └────────────────────────────────┴──────────────────────────────────┘
+//!              goes_on (loop, a swap)            ... and unparks, if it was parked
+//! ```
+//! The argument that no wake is lost is that both sides change the same word: either the watchdog's change comes first, and
+//! the loop's swap sees it and unparks; or the swap comes first, and the watchdog's change fails, so it does not park. A loop
+//! that never sleeps touches nothing; one that sleeps pays a swap a turn, and a system call only where the watchdog has
+//! parked, which it does once in each of its own intervals at most.
+
+use crate::arena::Key;
+use crate::loom::{AtomicU8, AtomicU64, Mutex, Thread, current, fence, lock, park};
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+/// How the loop stands; see the top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It works.
+    Awake,
+    /// It waits for the kernel, or nobody turns it.
+    Asleep,
+    /// The same, and its watchdog is parked, or about to be.
+    Parked,
+    /// It is no more.
+    Ended,
+}
+
+/// What one loop shows to its watchdog.
+#[derive(Debug)]
+pub(crate) struct Lookout {
+    standing: AtomicU8,
+    /// Known before it parks for the first time.
+    watchdog: Mutex<Option<Thread>>,
+    note: Note<NOTE_WORDS>,
+    /// By the places of their keys. Those that have ended stay until another task has their place.
+    called: Mutex<Vec<Called>>,
+}
+
+/// What a task is called.
+#[derive(Debug, Clone)]
+pub(crate) struct Called {
+    stamp: u32,
+    pub(crate) name: Option<Arc<str>>,
+    /// `None`: nobody has ever had the place.
+    pub(crate) spawned_at: Option<&'static Location<'static>>,
+}
+
+impl Lookout {
+    /// Of a loop that nobody turns yet.
+    pub(crate) fn new() -> Lookout {
+        Lookout {
+            standing: AtomicU8::new(Standing::Asleep as u8),
+            watchdog: Mutex::new(None),
+            note: Note::new(),
+            called: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The loop's thread: it is about to wait for the kernel, or its run is over.
+    #[inline]
+    pub(crate) fn sleeps(&self) {
+        self.standing.store(Standing::Asleep as u8, Release);
+    }
+
+    /// The loop's thread: it has waited, or a run begins.
+    #[inline]
+    pub(crate) fn goes_on(&self) {
+        self.become_and_unpark(Standing::Awake);
+    }
+
+    /// The loop's thread: there will be no more.
+    pub(crate) fn end(&self) {
+        self.become_and_unpark(Standing::Ended);
+    }
+
+    fn become_and_unpark(&self, standing: Standing) {
+        if self.standing.swap(standing as u8, AcqRel) == Standing::Parked as u8
+            && let Some(watchdog) = &*lock(&self.watchdog)
+        {
+            watchdog.unpark();
+        }
+    }
+
+    /// The watchdog's thread, before anything else.
+    pub(crate) fn begin_to_watch(&self) {
+        *lock(&self.watchdog) = Some(current());
+    }
+
+    /// The watchdog's thread: how the loop stands.
+    pub(crate) fn standing(&self) -> Standing {
+        match self.standing.load(Acquire) {
+            place if place == Standing::Awake as u8 => Standing::Awake,
+            place if place == Standing::Asleep as u8 => Standing::Asleep,
+            place if place == Standing::Parked as u8 => Standing::Parked,
+            _ => Standing::Ended,
+        }
+    }
+
+    /// The watchdog's thread: parks while the loop sleeps, however long; `false` at once if it does not sleep any more.
+    pub(crate) fn try_park(&self) -> bool {
+        let (asleep, parked) = (Standing::Asleep as u8, Standing::Parked as u8);
+        if self.standing.compare_exchange(asleep, parked, AcqRel, Acquire).is_err() {
+            return false;
+        }
+        while self.standing() == Standing::Parked {
+            park();
+        }
+        true
+    }
+
+    /// The loop's thread: a task has come.
+    pub(crate) fn call(&self, task: Key, name: Option<&str>, spawned_at: &'static Location<'static>) {
+        let place = task.index() as usize;
+        let called = Called { stamp: task.stamp(), name: name.map(Arc::from), spawned_at: Some(spawned_at) };
+        let mut all = lock(&self.called);
+        if place >= all.len() {
+            all.resize(place + 1, Called { stamp: 0, name: None, spawned_at: None });
+        }
+        all[place] = called;
+    }
+
+    /// What a task is called, if it is, or was, one of the loop's.
+    pub(crate) fn called(&self, task: Key) -> Option<Called> {
+        let all = lock(&self.called);
+        all.get(task.index() as usize).filter(|called| called.stamp == task.stamp()).cloned()
+    }
+
+    /// The loop's thread: notes what is being done in the poll of that number.
+    #[inline]
+    pub(crate) fn write_note(&self, poll: u64, text: &[u8]) {
+        self.note.write(poll, text);
+    }
+
+    /// What was noted last in the poll of that number; `None` if nothing was, or if it is being written.
+    pub(crate) fn read_note(&self, poll: u64) -> Option<Vec<u8>> {
+        self.note.read(poll)
+    }
+}
+
+/// How much of a note is kept.
+const NOTE_WORDS: usize = 8;
+
+/// A short text that one thread writes often and another reads seldom: a seqlock, whose words are atomics, so that a read
+/// that comes in between is no race, and is noticed (Boehm, "Can seqlocks get along with programming language memory models?").
+#[derive(Debug)]
+struct Note<const WORDS: usize> {
+    /// Odd while it is written.
+    version: AtomicU64,
+    poll: AtomicU64,
+    len: AtomicU64,
+    /// All whole words of the text, then its last eight bytes, which may be in the word before as well.
+    words: [AtomicU64; WORDS],
+}
+
+const WORD_BYTES: usize = 8;
+
+impl<const WORDS: usize> Note<WORDS> {
+    fn new() -> Note<WORDS> {
+        let [version, poll, len] = [(); 3].map(|()| AtomicU64::new(0));
+        Note { version, poll, len, words: [(); WORDS].map(|()| AtomicU64::new(0)) }
+    }
+
+    #[inline]
+    fn write(&self, poll: u64, text: &[u8]) {
+        let text = &text[..text.len().min(WORDS * WORD_BYTES)];
+        let version = self.version.load(Relaxed);
+        self.version.store(version.wrapping_add(1), Relaxed);
+        fence(Release); // who sees any of what follows, sees that it is being written
+        self.poll.store(poll, Relaxed);
+        self.len.store(text.len() as u64, Relaxed);
+        let (whole, rest) = text.as_chunks();
+        let mut words = self.words.iter();
+        for (bytes, word) in whole.iter().zip(words.by_ref()) {
+            word.store(u64::from_le_bytes(*bytes), Relaxed);
+        }
+        if !rest.is_empty()
+            && let Some(word) = words.next()
+        {
+            word.store(last_word(text), Relaxed);
+        }
+        self.version.store(version.wrapping_add(2), Release);
+    }
+
+    fn read(&self, poll: u64) -> Option<Vec<u8>> {
+        let version = self.version.load(Acquire);
+        let about = self.poll.load(Relaxed);
+        let len = usize::try_from(self.len.load(Relaxed)).ok().filter(|len| (1..=WORDS * WORD_BYTES).contains(len));
+        let words: [u64; WORDS] = std::array::from_fn(|place| self.words[place].load(Relaxed));
+        fence(Acquire); // the version is not read before them
+        let len =
+            len.filter(|_| version.is_multiple_of(2) && version == self.version.load(Relaxed) && about == poll)?;
+        let mut text: Vec<u8> = words[..len / WORD_BYTES].iter().flat_map(|word| word.to_le_bytes()).collect();
+        let missing = len % WORD_BYTES;
+        if missing > 0 {
+            let last = words[len / WORD_BYTES].to_le_bytes();
+            text.extend(if len < WORD_BYTES { &last[..missing] } else { &last[WORD_BYTES - missing..] });
+        }
+        Some(text)
+    }
+}
+
+/// The last eight bytes of a text, or all of it with zeros behind; a copy of so few bytes is a call where their number is
+/// not known.
+#[inline]
+fn last_word(text: &[u8]) -> u64 {
+    let half = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
+    match (text.last_chunk::<WORD_BYTES>(), text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        (Some(last), ..) => u64::from_le_bytes(*last),
+        (_, Some(first), Some(last)) => half(first) | half(last) << (8 * (text.len() - 4)),
+        _ => text.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn note_of_any_length_is_read_as_it_was_written_up_to_its_bound() {
+        let note = Note::<2>::new();
+        let text = b"GET /a/longer/path";
+        for len in 1..=text.len() {
+            note.write(7, &text[..len]);
+            assert_eq!(note.read(7).as_deref(), Some(&text[..len.min(16)]));
+        }
+    }
+
+    #[test]
+    fn note_is_of_the_poll_that_wrote_it_and_an_empty_one_is_none() {
+        let note = Note::<2>::new();
+        assert_eq!(note.read(0), None);
+        note.write(7, b"text");
+        assert_eq!(note.read(8), None);
+        note.write(8, b"");
+        assert_eq!(note.read(8), None);
+    }
+
+    #[test]
+    fn task_is_called_by_its_name_until_another_has_its_place() {
+        let (lookout, here) = (Lookout::new(), Location::caller());
+        let (first, second) = (Key::new(3, 1), Key::new(3, 2));
+        lookout.call(first, Some("first"), here);
+        assert_eq!(lookout.called(first).and_then(|called| called.name).as_deref(), Some("first"));
+        lookout.call(second, None, here);
+        assert!(lookout.called(first).is_none());
+        assert_eq!(lookout.called(second).and_then(|called| called.spawned_at), Some(here));
+        assert!(lookout.called(Key::new(4, 0)).is_none());
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use crate::loom::Arc as LoomArc;
+    use ::loom::thread;
+
+    #[test]
+    fn loom_watchdog_that_parks_whenever_it_may_sees_the_loop_end() {
+        ::loom::model(|| {
+            let lookout = LoomArc::new(Lookout::new());
+            let watched = LoomArc::clone(&lookout);
+            let watchdog = thread::spawn(move || {
+                watched.begin_to_watch();
+                while watched.standing() != Standing::Ended {
+                    if !watched.try_park() {
+                        thread::yield_now(); // one that is lost is a deadlock, and loom reports it
+                    }
+                }
+            });
+            lookout.goes_on();
+            lookout.sleeps();
+            lookout.goes_on();
+            lookout.end();
+            watchdog.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn loom_watchdog_that_has_parked_is_awake_when_the_loop_has_gone_on() {
+        ::loom::model(|| {
+            let lookout = LoomArc::new(Lookout::new());
+            let watched = LoomArc::clone(&lookout);
+            let watchdog = thread::spawn(move || {
+                watched.begin_to_watch();
+                watched.try_park() // the loop does not sleep again: this must return
+            });
+            lookout.goes_on();
+            let parked = watchdog.join().unwrap();
+            assert!(lookout.standing() == Standing::Awake, "whether or not it parked ({parked})");
+        });
+    }
+
+    #[test]
+    fn loom_note_is_read_whole_or_not_at_all() {
+        ::loom::model(|| {
+            let note = LoomArc::new(Note::<2>::new());
+            let written = LoomArc::clone(&note);
+            let writer = thread::spawn(move || {
+                written.write(1, b"aaaaaaaaaaaaaaaa");
+                written.write(1, b"bbbbbbbbbbbbbbbb");
+            });
+            if let Some(text) = note.read(1) {
+                assert!(text == [b'a'; 16] || text == [b'b'; 16], "{text:?}");
+            }
+            writer.join().unwrap();
+            assert_eq!(note.read(1).unwrap(), [b'b'; 16]);
+        });
+    }
+}

@@ -14,6 +14,7 @@ use evloop::http::asgi::App;
 use evloop::http::files::Files;
 use evloop::http::server::Listener;
 use evloop::net::{Inherited, ListenOptions, lookup_host};
+use evloop::observe::Watchdog;
 use evloop::signal::{SignalKind, exit_on_second, signal};
 use picture::{Picture, Screen};
 use std::fs;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
         }
         Ok(Command::Serve(options)) => {
             log_to_stderr(&options);
-            match Runtime::new().and_then(|runtime| runtime.block_on(serve(*options))) {
+            match runtime(&options).and_then(|runtime| runtime.block_on(serve(*options))) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => complain(&error, 1),
             }
@@ -87,6 +88,14 @@ fn log_to_stderr(options: &Serve) {
         }
     });
     logger.init();
+}
+
+fn runtime(options: &Serve) -> io::Result<Runtime> {
+    let mut builder = Runtime::builder();
+    if let Some(slow) = options.slow_ms {
+        builder = builder.watchdog(Watchdog::new(Duration::from_millis(slow)));
+    }
+    builder.build()
 }
 
 async fn serve(options: Serve) -> io::Result<()> {

@@ -391,6 +391,17 @@ fn answer_that_the_end_of_the_server_cuts_does_not_look_whole() {
 // --- What it logs ----------------------------------------------------------------------------------------------------
 
 #[test]
+fn what_holds_the_loop_is_logged_while_it_does() {
+    let mut served = Served::on_a_free_port(&["--slow-ms", "10"]);
+    let mut client = served.connect();
+    client.write_all(b"GET /block-loop?ms=3600000 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let log = BufReader::new(served.child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let line = log.into_iter().find(|line| line.contains("clock_nanosleep")).unwrap();
+    assert!(line.contains("evloop::watchdog") && line.contains(" holds the loop, for "), "{line}");
+    assert!(line.contains(" in GET /block-loop?ms=3600000 "), "{line}");
+}
+
+#[test]
 fn requests_are_logged_as_they_are_asked_to_be() {
     let logged = |arguments: &[&str]| {
         let mut served = Served::on_a_free_port(arguments);

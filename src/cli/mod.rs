@@ -38,6 +38,8 @@ Log:
   --log-level LEVEL           off, error, warn, info, debug or trace [info]
   --no-access-log             no line for each request
   --access-log FORMAT         common or json [common]
+  --slow-ms MS                warn of what holds the loop for so many
+                              milliseconds, or none [100]
 
 Time-outs, in seconds, as 0.5; or none:
   --timeout-head S            for a request's head to come [10]

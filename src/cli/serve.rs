@@ -19,6 +19,8 @@ pub(crate) struct Serve {
     pub(crate) backlog: u32,
     pub(crate) log_level: LevelFilter,
     pub(crate) access_log: AccessLog,
+    /// What holds the loop for so many milliseconds is reported; `None`: nothing is.
+    pub(crate) slow_ms: Option<u64>,
     pub(crate) timeouts: Timeouts,
     /// `None`: a stop waits for as long as it takes.
     pub(crate) graceful: Option<Duration>,
@@ -47,6 +49,7 @@ impl Default for Serve {
             backlog: 2048,
             log_level: LevelFilter::Info,
             access_log: AccessLog::Common,
+            slow_ms: Some(100),
             timeouts: Timeouts::default(),
             graceful: Some(Duration::from_secs(10)),
             concurrency_max: None,
@@ -130,6 +133,7 @@ fn set(serve: &mut Serve, places: &mut Places, option: &str, parser: &mut Parser
             serve.log_level = read.parse("off, error, warn, info, debug or trace", |text| text.parse().ok())?;
         }
         "--access-log" => serve.access_log = read.parse("common or json", access_log_format)?,
+        "--slow-ms" => serve.slow_ms = read.limit()?,
         "--timeout-head" => serve.timeouts.head = read.seconds()?,
         "--timeout-body" => serve.timeouts.body = read.seconds()?,
         "--timeout-write" => serve.timeouts.write = read.seconds()?,

@@ -39,6 +39,7 @@ fn every_option_finds_its_place() {
         "--listing",
         "--backlog=7",
         "--access-log=json",
+        "--slow-ms=250",
         "--timeout-head=1",
         "--timeout-body=0.5",
         "--timeout-write=none",
@@ -53,6 +54,7 @@ fn every_option_finds_its_place() {
         listing: true,
         backlog: 7,
         access_log: AccessLog::Json,
+        slow_ms: Some(250),
         timeouts: Timeouts { head: seconds(1.0), body: seconds(0.5), write: None, keep_alive: seconds(65.0) },
         graceful: None,
         concurrency_max: Some(3),
@@ -62,6 +64,7 @@ fn every_option_finds_its_place() {
     };
     assert_eq!(served(&arguments), wanted);
     assert_eq!(served(&["--limit-concurrency=none"]), Serve::default());
+    assert_eq!(served(&["--slow-ms=none"]).slow_ms, None);
     for arguments in [["--no-access-log", "--access-log=json"], ["--access-log=json", "--no-access-log"]] {
         assert_eq!(served(&arguments).access_log, AccessLog::Off);
     }
@@ -90,6 +93,8 @@ fn what_is_wrong_is_said_in_one_line_that_names_the_option() {
         (&["--backlog=0"], "--backlog"),
         (&["--log-level", "loud"], "--log-level"),
         (&["--access-log", "xml"], "--access-log"),
+        (&["--slow-ms=0"], "--slow-ms"),
+        (&["--slow-ms=0.5"], "--slow-ms"),
         (&["--timeout-head=0"], "--timeout-head"),
         (&["--timeout-body=-1"], "--timeout-body"),
         (&["--timeout-write=nan"], "--timeout-write"),
@@ -125,6 +130,7 @@ fn help_names_every_option() {
         "--log-level",
         "--no-access-log",
         "--access-log",
+        "--slow-ms",
         "--timeout-head",
         "--timeout-body",
         "--timeout-write",

@@ -144,6 +144,12 @@ impl RequestHead {
         &self.line_text()[self.line.target_start..self.line.target_end]
     }
 
+    /// The method and the target, as the client wrote them.
+    #[inline]
+    pub(crate) fn line_bytes(&self) -> &[u8] {
+        &self.line_text()[..self.line.target_end]
+    }
+
     /// The path of the target, not decoded: what a router looks at.
     ///
     /// It starts with `/`, also when the target is a whole URI (absolute-form), whose empty path stands for `/` (RFC

@@ -68,6 +68,7 @@ impl<A: App> Future for Alone<A> {
             return Poll::Ready(());
         }
         let working = this.working.as_mut().expect("taken when this is dropped");
+        this.shared.note(working);
         match ready!(poll(&this.shared.app, working, cx)) {
             Some(Err(error)) if !error.is_gone() => log::error!("the application failed without its client: {error}"),
             _ => {}

@@ -205,6 +205,7 @@ impl<S: Stream, A: App> Serve<S, A> {
             working.exchange.with(|connection, _| connection.close_after_response());
         }
         working.exchange.look_at_handles();
+        self.shared.note(working);
         match call::poll(&self.shared.app, working, cx) {
             Poll::Ready(outcome) => {
                 self.settle(outcome.as_ref());

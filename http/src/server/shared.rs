@@ -6,6 +6,7 @@ use crate::asgi::{App, Exchange, Surroundings};
 use crate::codec::date::Date;
 use bytes::BytesMut;
 use evloop_runtime::engine::{Arena, Key, ServedCounts};
+use evloop_runtime::observe::Doing;
 use evloop_runtime::time::turn_millis;
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -48,6 +49,8 @@ pub(super) struct Shared<A: App> {
     connections: RefCell<Arena<Waker>>,
     /// The loop's own counts of the same, for its metrics.
     counts: ServedCounts,
+    /// Where the loop's watchdog, if there is one, sees which request is served.
+    doing: Option<Doing>,
     /// Connections that were taken and have not ended.
     open: Cell<usize>,
     /// Requests that are being served.
@@ -88,6 +91,7 @@ impl<A: App> Shared<A> {
             lengths,
             surroundings: Rc::new(surroundings),
             counts: ServedCounts::current(),
+            doing: Doing::current(),
             open: Cell::new(0),
             in_service: Cell::new(0),
             requests: Cell::new(0),
@@ -160,6 +164,14 @@ impl<A: App> Shared<A> {
             self.wake_acceptor();
         }
         true
+    }
+
+    /// The application is about to be polled for that request.
+    #[inline]
+    pub(super) fn note(&self, working: &Working<A>) {
+        if let Some(doing) = &self.doing {
+            doing.note(working.exchange.head.line_bytes());
+        }
     }
 
     /// A request that was served is over.

@@ -15,6 +15,7 @@
 use evloop::engine::trace::{Wait, waits_for};
 use evloop::{Mode, Runtime};
 use std::cell::{Cell, RefCell};
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -64,7 +65,7 @@ impl Future for Lit {
         // the task sleeps for ever. The newest replaces the older: the future may have moved to another task meanwhile.
         self.lamp.waiter.replace(Some(cx.waker().clone()));
         // A courtesy of this loop's leaves: a dump of all tasks can tell what this one waits for.
-        waits_for(Wait::Notify);
+        waits_for(Wait::Notify(Location::caller()));
         Poll::Pending
     }
 }

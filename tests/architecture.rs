@@ -52,6 +52,7 @@ const RUNTIME: &[Room] = &[
     room("L0", "clock.rs",      "system or manual time, instants and ticks"),
     room("L0", "failed.rs",     "errors that tell what was tried on what"),
     room("L0", "trace.rs",      "who runs, who woke it, what it waits for; names tasks by the arena's keys"),
+    room("L0", "holders.rs",    "who holds the locks that are waited for, for a dump to read"),
     room("L1", "board.rs",      "the loop's numbers, where any thread can read them"),
     room("L1", "lookout.rs",    "what a watchdog sees of a loop besides its numbers, and when it may sleep"),
     room("L1", "observer.rs",   "who looks on while the loop turns, and how they are told"),
@@ -72,6 +73,7 @@ const RUNTIME: &[Room] = &[
     room("L3", "doing.rs",      "what a task says that it does, for the watchdog"),
     room("L3", "metrics.rs",    "a loop in numbers: the board and the engines read together"),
     room("L3", "view.rs",       "a loop as it stands, for those who draw it"),
+    room("L3", "dump/",         "each task and what it waits for, found out without polling it"),
     room("L3", "registered.rs", "a source tied to its key for as long as it lives, in the current core"),
     room("L3", "runtime.rs",    "Builder, Runtime, block_on and the turn"),
     room("L3", "spawn/",        "new tasks for this thread's loop, new jobs for its pool"),
@@ -142,6 +144,7 @@ const UNSAFE_ROOMS: &[(&str, &str)] = &[
 #[rustfmt::skip]
 const THREAD_LOCAL_ROOMS: &[(&str, &str)] = &[
     ("runtime/src/trace.rs",      "who runs on this thread now"),
+    ("runtime/src/holders.rs",    "the locks of this thread that were waited for"),
     ("runtime/src/task/queue.rs", "the run queue that a waker finds when it is at home"),
     ("runtime/src/context.rs",    "the thread's current core"),
 ];

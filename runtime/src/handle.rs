@@ -2,6 +2,7 @@
 
 use crate::board::Board;
 use crate::context;
+use crate::dump::Dump;
 use crate::metrics::Metrics;
 use crate::pool::Pool;
 use crate::spawn::spawn;
@@ -99,6 +100,27 @@ impl Handle {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         Metrics::read(&self.board, &self.pool)
+    }
+
+    /// Each live task of the loop: see [`Runtime::dump`](crate::Runtime::dump). The loop takes it between two polls, so one that
+    /// is blocked answers late, and one that is not run does not answer: what holds a loop is for a watchdog to tell.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_runtime::{Handle, spawn_blocking};
+    ///
+    /// let dump = evloop_runtime::block_on(async {
+    ///     let handle = Handle::current();
+    ///     spawn_blocking(move || handle.dump().wait()).await.unwrap() // from another thread
+    /// });
+    /// assert_eq!(dump.unwrap().tasks.len(), 1, "the future of `block_on`");
+    /// ```
+    #[track_caller]
+    pub fn dump(&self) -> RemoteHandle<Dump> {
+        let (sender, receiver) = oneshot::channel();
+        let posted = self.door.post(move || drop(sender.send(Ok(context::current().dump()))));
+        drop(posted); // as in `spawn`
+        RemoteHandle { receiver }
     }
 
     /// Whether the loop is still there.

@@ -29,6 +29,8 @@ mod clock;
 mod failed;
 mod trace;
 
+mod holders;
+
 // L1, what needs no loop
 mod board;
 pub mod future;
@@ -59,6 +61,8 @@ mod doing;
 mod metrics;
 
 mod view;
+
+mod dump;
 
 mod registered;
 
@@ -107,10 +111,11 @@ pub mod observe {
 
     pub use crate::arena::Key;
     pub use crate::doing::Doing;
+    pub use crate::dump::{Dump, Holding, TaskDump, WaitsFor};
     pub use crate::metrics::{Metrics, Served, TimerMetrics, Wakes};
-    pub use crate::observer::{JobTimes, Observer};
+    pub use crate::observer::{JobTimes, Observer, PollTimes};
     pub use crate::tape::{After, Record, Recording, Tape, TapedTask, Turn, Wake, What};
-    pub use crate::trace::{Cause, JobClass, Phase, Side, Wait};
+    pub use crate::trace::{Cause, JobClass, LockId, Phase, Place, Side, Wait};
     pub use crate::view::{ClockView, HookView, ReadyView, SourceView, View, WheelView};
     pub use crate::watchdog::{Holder, SlowPoll, ThreadState, Watchdog};
 }
@@ -133,6 +138,8 @@ pub mod engine {
         //! The notes that tasks and leaves leave, and those who read them.
 
         pub use crate::observer::{Observer, Observers};
-        pub use crate::trace::{Cause, JobClass, OPERATIONS_PER_POLL, Phase, Side, Wait, poll_budget, waits_for};
+        pub use crate::trace::{
+            Cause, JobClass, LockId, OPERATIONS_PER_POLL, Phase, Place, Side, Wait, poll_budget, waits_for,
+        };
     }
 }

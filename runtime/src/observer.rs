@@ -4,6 +4,7 @@ use crate::arena::Key;
 use crate::clock::Clock;
 use crate::trace::{Cause, JobClass, Phase, Wait};
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
@@ -112,6 +113,62 @@ pub trait Observer {
     fn polled_for(&self, task: Key) -> Option<Duration> {
         let _ = task;
         None
+    }
+}
+
+/// Keeps how long each live task has been polled, for a [dump](crate::turn::dump).
+///
+/// It reads the clock twice a poll; for a task that has ended it keeps nothing.
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::observe::PollTimes;
+/// use evloop_runtime::{Runtime, future::yield_now, turn};
+/// use std::rc::Rc;
+///
+/// let runtime = Runtime::builder().observer(Rc::new(PollTimes::default())).build()?;
+/// runtime.block_on(async {
+///     yield_now().await;
+///     assert!(turn::dump().tasks[0].polled_for.is_some());
+/// });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct PollTimes {
+    clock: RefCell<Option<Rc<Clock>>>,
+    began: Cell<Option<Instant>>,
+    times: RefCell<HashMap<Key, Duration>>,
+}
+
+impl PollTimes {
+    fn now(&self) -> Option<Instant> {
+        self.clock.borrow().as_ref().map(|clock| clock.fresh())
+    }
+}
+
+impl Observer for PollTimes {
+    fn attached(&self, clock: &Rc<Clock>) {
+        *self.clock.borrow_mut() = Some(Rc::clone(clock));
+    }
+
+    fn poll_begin(&self, _: Key, _: Cause) {
+        self.began.set(self.now());
+    }
+
+    fn poll_end(&self, task: Key, wait: Option<Wait>) {
+        let Some((began, now)) = self.began.take().zip(self.now()) else { return };
+        match wait {
+            Some(_) => *self.times.borrow_mut().entry(task).or_default() += now.saturating_duration_since(began),
+            None => drop(self.times.borrow_mut().remove(&task)),
+        }
+    }
+
+    fn ended(&self, task: Key) {
+        self.times.borrow_mut().remove(&task);
+    }
+
+    fn polled_for(&self, task: Key) -> Option<Duration> {
+        self.times.borrow().get(&task).copied()
     }
 }
 

@@ -4,6 +4,7 @@ use crate::board::{At, Number};
 use crate::clock::{Clock, nanos};
 use crate::context;
 use crate::core::Core;
+use crate::dump::Dump;
 use crate::metrics::Metrics;
 use crate::observer::Observer;
 use crate::pool::{Pool, PoolLimits, PoolLoad};
@@ -94,7 +95,15 @@ impl Runtime {
     /// When the future panics, when this thread is in a loop already, when the process has forked since the loop was made,
     /// or when the kernel refuses to wait for events.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        /// Also when it panics.
+        struct Forget<'a>(&'a Tasks);
+        impl Drop for Forget<'_> {
+            fn drop(&mut self) {
+                self.0.forget_root();
+            }
+        }
         self.enter_for_run(|| {
+            let _forget = Forget(&self.core.tasks);
             let mut future = pin!(future);
             let mut output = None;
             let mut poll_root = |cause| match self.core.tasks.poll_root(cause, future.as_mut()) {
@@ -215,6 +224,26 @@ impl Runtime {
     #[must_use]
     pub fn walk(&self) -> Vec<Work> {
         self.core.work()
+    }
+
+    /// Each live task: where it was spawned, what it waits for, how often it was polled, who woke it. Nothing is polled to find
+    /// out.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_runtime::{Runtime, TaskBuilder, time::sleep};
+    /// use std::time::Duration;
+    ///
+    /// let runtime = Runtime::builder().manual_clock().build()?;
+    /// drop(runtime.enter(|| TaskBuilder::new().name("sweeper").spawn(sleep(Duration::from_secs(90)))));
+    /// runtime.run(evloop_runtime::Mode::NoWait)?;
+    /// let dump = runtime.dump();
+    /// assert!(dump.to_string().contains("`sweeper`"), "{dump}");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn dump(&self) -> Dump {
+        self.core.dump()
     }
 
     /// Ends the loop, if nothing keeps it alive. To end it in any case, drop it.

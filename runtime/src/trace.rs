@@ -9,6 +9,7 @@
 use crate::arena::Key;
 use std::cell::Cell;
 use std::fmt;
+use std::panic::Location;
 use std::task::{Context, Poll};
 
 /// How many operations a task may complete in one poll before it must let the others run.
@@ -65,7 +66,14 @@ pub enum Side {
     Write,
 }
 
-/// What a task that returned `Pending` waits for, as its last leaf told it.
+/// Where in the source something was made: which channel, which lock.
+pub type Place = &'static Location<'static>;
+
+/// Names a lock, a semaphore or a once cell of this thread that somebody has waited for, for as long as it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LockId(pub(crate) u32);
+
+/// What a task that returned `Pending` waits for, as its last leaf told it; with the place where that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Wait {
@@ -78,28 +86,32 @@ pub enum Wait {
     Source(Key, Side),
     /// The end of the task of that key.
     Task(Key),
+    /// The end of the first of several tasks, of which this is one.
+    AnyTask(Key),
     /// A message from a channel.
-    Receive,
+    Receive(Place),
     /// Room in a channel.
-    Send,
-    /// The one value of a oneshot.
-    Oneshot,
+    Send(Place),
+    /// The one value of a oneshot, or that nobody wants it.
+    Oneshot(Place),
     /// A notification.
-    Notify,
+    Notify(Place),
     /// Permits of a semaphore.
-    Semaphore,
-    /// A mutex, or one side of a reader-writer lock.
-    Lock,
+    Semaphore(Place, LockId),
+    /// A lock that nobody else has: a mutex, or a reader-writer lock to write.
+    Lock(Place, LockId),
+    /// A reader-writer lock, to read.
+    ReadLock(Place, LockId),
     /// The others, at a barrier.
-    Barrier,
+    Barrier(Place),
     /// The value that another task is making for a once cell.
-    OnceCell,
+    OnceCell(Place, LockId),
     /// Another value in a watch.
-    Change,
+    Change(Place),
     /// A cancellation, or the closing of a channel.
-    Cancel,
-    /// A job of the thread pool, or a place in its queue.
-    Pool,
+    Cancel(Place),
+    /// The job of that key among those of its class in the thread pool; with [`Key::NONE`], a place in the queue.
+    Pool(JobClass, Key),
     /// Its next turn: it yielded, or its budget was spent.
     Turn,
 }
@@ -112,17 +124,20 @@ impl fmt::Display for Wait {
             Wait::Source(_, Side::Read) => f.write_str("something to read"),
             Wait::Source(_, Side::Write) => f.write_str("room to write"),
             Wait::Task(_) => f.write_str("another task"),
-            Wait::Receive => f.write_str("a message"),
-            Wait::Send => f.write_str("room in a channel"),
-            Wait::Oneshot => f.write_str("a oneshot's value"),
-            Wait::Notify => f.write_str("a notification"),
-            Wait::Semaphore => f.write_str("permits of a semaphore"),
-            Wait::Lock => f.write_str("a lock"),
-            Wait::Barrier => f.write_str("the others at a barrier"),
-            Wait::OnceCell => f.write_str("the value of a once cell"),
-            Wait::Change => f.write_str("a change in a watch"),
-            Wait::Cancel => f.write_str("a cancellation"),
-            Wait::Pool => f.write_str("the pool"),
+            Wait::AnyTask(_) => f.write_str("the first of several tasks"),
+            Wait::Receive(made_at) => write!(f, "a message of the channel made at {made_at}"),
+            Wait::Send(made_at) => write!(f, "room in the channel made at {made_at}"),
+            Wait::Oneshot(made_at) => write!(f, "the oneshot made at {made_at}"),
+            Wait::Notify(made_at) => write!(f, "a notification by the one made at {made_at}"),
+            Wait::Semaphore(made_at, _) => write!(f, "permits of the semaphore made at {made_at}"),
+            Wait::Lock(made_at, _) => write!(f, "the lock made at {made_at}"),
+            Wait::ReadLock(made_at, _) => write!(f, "the lock made at {made_at}, to read"),
+            Wait::Barrier(made_at) => write!(f, "the others at the barrier made at {made_at}"),
+            Wait::OnceCell(made_at, _) => write!(f, "the value of the once cell made at {made_at}"),
+            Wait::Change(made_at) => write!(f, "a change in the watch made at {made_at}"),
+            Wait::Cancel(made_at) => write!(f, "the cancellation, or the end, of what was made at {made_at}"),
+            Wait::Pool(class, Key::NONE) => write!(f, "a place in the pool's queue of {class}"),
+            Wait::Pool(class, _) => write!(f, "a job of the pool, of {class}"),
             Wait::Turn => f.write_str("its next turn"),
         }
     }
@@ -167,15 +182,33 @@ impl JobClass {
     pub const ALL: [JobClass; 3] = [JobClass::General, JobClass::Files, JobClass::Names];
 }
 
+impl fmt::Display for JobClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            JobClass::General => "general work",
+            JobClass::Files => "files",
+            JobClass::Names => "names",
+        })
+    }
+}
+
 struct Notes {
     cause: Cell<Cause>,
     wait: Cell<Wait>,
+    /// What it waits for as well; of what did not tell, [`Wait::Unknown`].
+    also: Cell<Option<Wait>>,
     budget: Cell<u32>,
 }
 
 thread_local! {
-    static NOTES: Notes =
-        const { Notes { cause: Cell::new(Cause::Outside), wait: Cell::new(Wait::Unknown), budget: Cell::new(OPERATIONS_PER_POLL) } };
+    static NOTES: Notes = const {
+        Notes {
+            cause: Cell::new(Cause::Outside),
+            wait: Cell::new(Wait::Unknown),
+            also: Cell::new(None),
+            budget: Cell::new(OPERATIONS_PER_POLL),
+        }
+    };
 }
 
 /// Leaves the note of what the running task waits for; called by a leaf that is about to return `Pending`. Of several notes
@@ -201,10 +234,29 @@ thread_local! {
 #[inline]
 pub fn waits_for(wait: Wait) {
     NOTES.with(|notes| {
+        match notes.wait.get() {
+            Wait::Turn => return,
+            Wait::Unknown => {}
+            former => notes.also.set(Some(former)),
+        }
+        notes.wait.set(wait);
+    });
+}
+
+/// As [`waits_for`], by who knows better than the leaf inside of it, whose note this replaces.
+#[inline]
+pub(crate) fn waits_rather_for(wait: Wait) {
+    NOTES.with(|notes| {
         if notes.wait.get() != Wait::Turn {
             notes.wait.set(wait);
         }
     });
+}
+
+/// The running task waits also for what is not asked in this poll: told by who polls only some of its parts.
+#[inline]
+pub(crate) fn waits_for_more() {
+    NOTES.with(|notes| notes.also.set(Some(Wait::Unknown)));
 }
 
 /// Takes one operation from the budget of this poll. When it is spent, the task is woken for its next turn and must
@@ -282,6 +334,7 @@ pub(crate) fn begin_poll(task: Key) {
     NOTES.with(|notes| {
         notes.cause.set(Cause::Task(task));
         notes.wait.set(Wait::Unknown);
+        notes.also.set(None);
         notes.budget.set(OPERATIONS_PER_POLL);
     });
 }
@@ -295,10 +348,36 @@ pub(crate) fn end_poll() -> Wait {
     })
 }
 
+/// What the task of the last poll waits for besides, if it is not only for one thing.
+#[inline]
+pub(crate) fn also() -> Option<Wait> {
+    NOTES.with(|notes| notes.also.get())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::task::Waker;
+
+    #[test]
+    fn wait_is_two_words() {
+        assert_eq!(size_of::<Option<Wait>>(), 16);
+    }
+
+    #[test]
+    fn second_note_of_a_poll_keeps_the_first_and_who_knows_better_does_not() {
+        let [one, two, three] = [1, 2, 3].map(|index| Wait::Timer(Key::new(index, 0)));
+        begin_poll(Key::NONE);
+        waits_for(one);
+        assert_eq!((end_poll(), also()), (one, None));
+        waits_for(two);
+        waits_rather_for(three);
+        assert_eq!((end_poll(), also()), (three, Some(one)));
+        begin_poll(Key::NONE);
+        waits_for_more();
+        waits_for(one);
+        assert_eq!((end_poll(), also()), (one, Some(Wait::Unknown)));
+    }
 
     #[test]
     fn budget_ends_after_its_operations_and_is_full_in_the_next_poll() {

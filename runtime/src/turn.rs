@@ -16,6 +16,7 @@
 
 use crate::context;
 use crate::core::Core;
+use crate::dump::Dump;
 use crate::hooks::Call;
 use crate::metrics::Metrics;
 use crate::observer::Observer;
@@ -180,6 +181,30 @@ pub fn metrics() -> Metrics {
 #[track_caller]
 pub fn view() -> View {
     context::current().view()
+}
+
+/// Each live task of this thread's loop, as [`Runtime::dump`](crate::Runtime::dump) tells it from outside.
+///
+/// # Panics
+/// When this thread is in no loop.
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::{TaskBuilder, future::yield_now, sync::Notify, turn};
+///
+/// evloop_runtime::block_on(async {
+///     let waiter = TaskBuilder::new().name("waiter").spawn(async { Notify::new().notified().await });
+///     yield_now().await;
+///     let dump = turn::dump();
+///     let task = dump.task(waiter.key()).unwrap();
+///     assert_eq!((task.name.as_deref(), task.polls), (Some("waiter"), 1));
+///     println!("{dump}");
+/// });
+/// ```
+#[must_use]
+#[track_caller]
+pub fn dump() -> Dump {
+    context::current().dump()
 }
 
 /// Lets `observer` look on at the loop of this thread, after those who do already, until what comes back is dropped.

@@ -6,7 +6,7 @@
 //! The tasks that wait are at home on one thread, but a turn goes along with its job and ends on a thread of the pool:
 //! when the job is over, and not when the client has gone. So the line is under a lock.
 
-use evloop_runtime::engine::trace::{Wait, waits_for};
+use evloop_runtime::engine::trace::{JobClass, Wait, waits_for};
 use evloop_runtime::engine::{Key, Queue};
 use std::mem;
 use std::pin::Pin;
@@ -107,7 +107,7 @@ impl Future for TakeTurn<'_> {
                 let place = state.line.push_back(cx.waker().clone());
                 drop(state);
                 self.progress = Progress::Waiting(place);
-                waits_for(Wait::Pool);
+                waits_for(Wait::Pool(JobClass::General, Key::NONE));
                 return Poll::Pending;
             }
             Progress::Waiting(place) => state.line.get_mut(place).map(|waker| mem::replace(waker, cx.waker().clone())),
@@ -115,7 +115,7 @@ impl Future for TakeTurn<'_> {
         };
         drop(state);
         if former.is_some() {
-            waits_for(Wait::Pool);
+            waits_for(Wait::Pool(JobClass::General, Key::NONE));
             return Poll::Pending;
         }
         self.progress = Progress::Done;

@@ -22,6 +22,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::arena::{Key, Queue};
 use crate::loom::{AtomicBool, Mutex, lock};
+use crate::trace;
 
 /// Futures in the order in which they came. Those that are done leave.
 ///
@@ -86,6 +87,7 @@ impl<F: Future + Unpin> Parts<F> {
     /// A poll of the whole begins: that task is woken when a part is. Gives how many parts were woken so far: so many may
     /// be polled now, and those that are woken meanwhile, perhaps by themselves, with the next poll.
     pub(crate) fn begin(&self, task: &Waker) -> usize {
+        trace::waits_for_more();
         let mut woken = lock(&self.woken);
         let mut former = None;
         if !woken.task.as_ref().is_some_and(|known| known.will_wake(task)) {

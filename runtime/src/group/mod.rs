@@ -297,7 +297,7 @@ impl<T> Future for Child<T> {
         if polled.is_pending()
             && let Some(task) = &self.task
         {
-            trace::waits_for(Wait::Task(task.key()));
+            trace::waits_rather_for(Wait::Task(task.key()));
         }
         polled.map(|value| value.map_err(|_| JoinError::cancelled()))
     }
@@ -365,7 +365,7 @@ where
         }
 
         if let Some(first) = shared.children.with_first(|child| child.handle.key()) {
-            trace::waits_for(Wait::Task(first));
+            trace::waits_for(Wait::AnyTask(first));
             return Poll::Pending;
         }
         shared.closed.set(true);

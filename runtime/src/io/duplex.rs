@@ -4,11 +4,12 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::{AsyncRead, AsyncWrite};
-use crate::trace::{self, Wait};
+use crate::trace::{self, Place, Wait};
 
 /// Two ends of a connection in memory: what is written to the one is read from the other, and the other way round.
 ///
@@ -66,7 +67,9 @@ pub fn duplex(bytes_max: usize) -> (DuplexStream, DuplexStream) {
 #[track_caller]
 pub fn simplex(bytes_max: usize) -> (SimplexReader, SimplexWriter) {
     assert!(bytes_max > 0, "a pipe needs room for one byte at least, but its bound is 0");
-    let pipe = Pipe { bytes: VecDeque::new(), bytes_max, reader: None, writer: None, ended: false, unread: false };
+    let made_at = Location::caller();
+    let pipe =
+        Pipe { bytes: VecDeque::new(), bytes_max, reader: None, writer: None, ended: false, unread: false, made_at };
     let pipe = Rc::new(RefCell::new(pipe));
     (SimplexReader { pipe: Rc::clone(&pipe) }, SimplexWriter { pipe })
 }
@@ -84,6 +87,7 @@ struct Pipe {
     ended: bool,
     /// Nothing more is read: the reading end was dropped.
     unread: bool,
+    made_at: Place,
 }
 
 impl Pipe {
@@ -136,10 +140,10 @@ impl AsyncRead for SimplexReader {
         ready!(trace::poll_budget(cx));
         let mut pipe = self.pipe.borrow_mut();
         if pipe.bytes.is_empty() && !pipe.ended {
-            let old = keep(&mut pipe.reader, cx);
+            let (old, made_at) = (keep(&mut pipe.reader, cx), pipe.made_at);
             drop(pipe);
             drop(old);
-            trace::waits_for(Wait::Receive);
+            trace::waits_for(Wait::Receive(made_at));
             return Poll::Pending;
         }
         let count = pipe.take(buf);
@@ -208,10 +212,10 @@ impl AsyncWrite for SimplexWriter {
         }
         let count = pipe.fill(bufs);
         if count == 0 {
-            let old = keep(&mut pipe.writer, cx);
+            let (old, made_at) = (keep(&mut pipe.writer, cx), pipe.made_at);
             drop(pipe);
             drop(old);
-            trace::waits_for(Wait::Send);
+            trace::waits_for(Wait::Send(made_at));
             return Poll::Pending;
         }
         let reader = pipe.reader.take();

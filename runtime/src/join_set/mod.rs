@@ -186,7 +186,7 @@ fn poll_next<T: 'static>(tasks: &Parts<AbortOnDrop<T>>, cx: &mut Context<'_>) ->
     match tasks.with_first(|task| task.key()) {
         None => Poll::Ready(None),
         Some(first) => {
-            trace::waits_for(Wait::Task(first));
+            trace::waits_for(Wait::AnyTask(first));
             Poll::Pending
         }
     }

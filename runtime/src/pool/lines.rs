@@ -22,6 +22,20 @@ pub struct Ticket {
     pub(super) key: Key,
 }
 
+impl Ticket {
+    /// The class of the job.
+    #[must_use]
+    pub fn class(self) -> JobClass {
+        self.class
+    }
+
+    /// Its name among those of its class.
+    #[must_use]
+    pub fn key(self) -> Key {
+        self.key
+    }
+}
+
 /// The queues of all classes.
 pub(super) struct Lines<J> {
     classes: [Line<J>; JobClass::ALL.len()],
@@ -179,6 +193,11 @@ impl<J> Lines<J> {
             called.extend(std::iter::from_fn(|| waiting.pop_front()));
         }
         (jobs, called)
+    }
+
+    /// The jobs of a class that have not begun, in their order.
+    pub(super) fn queued(&self, class: JobClass) -> impl Iterator<Item = Key> {
+        self.line(class).queue.iter().map(|(key, _)| key)
     }
 
     pub(super) fn load(&self, class: JobClass) -> ClassLoad {

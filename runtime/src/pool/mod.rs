@@ -119,6 +119,13 @@ impl Pool {
         PoolLoad { threads: state.threads, idle: state.idle, general, files, names }
     }
 
+    /// The jobs of a class that have not begun, in the order in which they will; a job that is not among them is under way, or
+    /// over.
+    #[must_use]
+    pub fn queued(&self, class: JobClass) -> Vec<Key> {
+        self.shared.lock().lines.queued(class).collect()
+    }
+
     /// Whether a job is under way or waits.
     #[must_use]
     pub fn is_busy(&self) -> bool {

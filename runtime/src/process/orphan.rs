@@ -20,7 +20,7 @@ pub(super) fn leave(pidfd: Pidfd) {
     }
     pidfd.set_referenced(false);
     let core = Rc::clone(pidfd.core());
-    let task = core.tasks.spawn_from(Location::caller(), Some("orphan"), Orphan(Some(pidfd)));
+    let task = core.tasks.spawn_from(Location::caller(), Some(Rc::from("orphan")), Orphan(Some(pidfd)));
     task.set_referenced(false);
 }
 

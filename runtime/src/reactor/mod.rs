@@ -160,6 +160,12 @@ impl Reactor {
         self.sources.is_empty()
     }
 
+    /// The source of that key, if it is registered still.
+    #[must_use]
+    pub fn get(&self, key: Key) -> Option<&Source> {
+        self.sources.get(key)
+    }
+
     /// All sources, in the order of their places.
     pub fn walk(&self) -> impl Iterator<Item = (Key, &Source)> {
         self.sources.iter()

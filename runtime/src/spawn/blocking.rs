@@ -6,7 +6,7 @@ use crate::observer::JobTimes;
 use crate::pool::{Job, JobClass, Pool, Refused, Ticket};
 use crate::sync::oneshot;
 use crate::task::JoinError;
-use crate::trace::{Wait, waits_for};
+use crate::trace::{Wait, waits_for, waits_rather_for};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -235,7 +235,11 @@ impl<T> Future for Blocking<T> {
                 Poll::Ready(result)
             }
             Poll::Pending => {
-                waits_for(Wait::Pool);
+                match &self.stage {
+                    Stage::Outside { class, .. } => waits_for(Wait::Pool(*class, Key::NONE)),
+                    Stage::Inside(ticket) => waits_rather_for(Wait::Pool(ticket.class(), ticket.key())),
+                    Stage::Over => {} // it could not be taken back, and its end comes by the channel
+                }
                 Poll::Pending
             }
         }

@@ -11,6 +11,7 @@ use crate::task::JoinHandle;
 use crate::trace;
 use std::io;
 use std::panic::Location;
+use std::rc::Rc;
 
 /// Adds a task to the loop of this thread. It is polled behind those that are queued already, and runs whether or not its handle is awaited.
 ///
@@ -76,7 +77,13 @@ pub fn current() -> Option<Key> {
 #[derive(Debug, Clone, Copy, Default)]
 #[must_use = "a builder does nothing until `spawn`"]
 pub struct TaskBuilder<'a> {
-    name: Option<&'a str>,
+    name: Option<Name<'a>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Name<'a> {
+    Own(&'a str),
+    Shared(&'a Rc<str>),
 }
 
 impl<'a> TaskBuilder<'a> {
@@ -87,7 +94,13 @@ impl<'a> TaskBuilder<'a> {
 
     /// What a dump and a trace call it.
     pub fn name(mut self, name: &'a str) -> TaskBuilder<'a> {
-        self.name = Some(name);
+        self.name = Some(Name::Own(name));
+        self
+    }
+
+    /// As [`name`](TaskBuilder::name), of one that many tasks have: it is shared, and not copied for each.
+    pub fn shared_name(mut self, name: &'a Rc<str>) -> TaskBuilder<'a> {
+        self.name = Some(Name::Shared(name));
         self
     }
 
@@ -102,7 +115,11 @@ impl<'a> TaskBuilder<'a> {
         F::Output: 'static,
     {
         let spawned_at = Location::caller();
-        context::current().tasks.spawn_from(spawned_at, self.name, future)
+        let name = self.name.map(|name| match name {
+            Name::Own(name) => Rc::from(name),
+            Name::Shared(name) => Rc::clone(name),
+        });
+        context::current().tasks.spawn_from(spawned_at, name, future)
     }
 }
 

@@ -1,12 +1,13 @@
 //! A place where so many meet before any goes on.
 
 use std::cell::Cell;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::line::Line;
 use crate::arena::Key;
-use crate::trace::{self, Wait};
+use crate::trace::{self, Place, Wait};
 
 /// Lets tasks of this thread go on together, when the last of them has come; then it can be used again.
 ///
@@ -29,13 +30,15 @@ pub struct Barrier {
     /// How often all went on.
     rounds: Cell<u64>,
     line: Line,
+    made_at: Place,
 }
 
 impl Barrier {
     /// One for so many tasks; zero is as good as one, nobody waits. It allocates when the first waiter comes.
     #[must_use]
+    #[track_caller]
     pub const fn new(size: usize) -> Barrier {
-        Barrier { size, arrived: Cell::new(0), rounds: Cell::new(0), line: Line::new() }
+        Barrier { size, arrived: Cell::new(0), rounds: Cell::new(0), line: Line::new(), made_at: Location::caller() }
     }
 
     /// Waits until as many have come as the barrier is for. A task has come when it polls this.
@@ -78,7 +81,7 @@ impl Future for BarrierWait<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        let Barrier { size, arrived, rounds, line } = this.barrier;
+        let Barrier { size, arrived, rounds, line, made_at } = this.barrier;
         let is_last = this.round.is_none() && arrived.get() + 1 >= *size;
         let went_on = this.round.is_some_and(|round| round != rounds.get());
         if !is_last && !went_on {
@@ -87,7 +90,7 @@ impl Future for BarrierWait<'_> {
                 this.round = Some(rounds.get());
             }
             line.stand(&mut this.place, cx);
-            trace::waits_for(Wait::Barrier);
+            trace::waits_for(Wait::Barrier(made_at));
             return Poll::Pending;
         }
         ready!(trace::poll_budget(cx));
@@ -131,7 +134,7 @@ mod tests {
             let (mut one, mut two, mut three) = (barrier.wait(), barrier.wait(), barrier.wait());
             trace::begin_poll(Key::NONE);
             assert_eq!(passed(a.poll(&mut one)), None);
-            assert_eq!(trace::end_poll(), Wait::Barrier);
+            assert!(matches!(trace::end_poll(), Wait::Barrier(_)));
             assert_eq!(passed(b.poll(&mut two)), None);
             assert_eq!(passed(a.poll(&mut one)), None, "who is polled twice has come once");
             assert_eq!(passed(c.poll(&mut three)), Some(true));

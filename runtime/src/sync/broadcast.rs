@@ -11,13 +11,14 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::line::Line;
 use crate::arena::Key;
-use crate::trace::{self, Wait};
+use crate::trace::{self, Place, Wait};
 
 /// A channel within this thread that keeps the last `capacity` messages for receivers that have not taken them.
 ///
@@ -54,6 +55,7 @@ struct Channel<T> {
     waiting: Line,
     /// Senders that wait until no receiver is left.
     closing: Line,
+    made_at: Place,
 }
 
 struct State<T> {
@@ -124,8 +126,8 @@ impl<T> Sender<T> {
     pub fn new(capacity: usize) -> Sender<T> {
         assert!(capacity > 0, "a broadcast needs room for one message at least, but its capacity is 0");
         let state = State { capacity, ring: VecDeque::new(), next: 0, senders: 1, receivers: 0 };
-        let channel = Channel { state: RefCell::new(state), waiting: Line::new(), closing: Line::new() };
-        Sender { channel: Rc::new(channel) }
+        let (state, made_at) = (RefCell::new(state), Location::caller());
+        Sender { channel: Rc::new(Channel { state, waiting: Line::new(), closing: Line::new(), made_at }) }
     }
 
     /// Sends a message to all receivers there are, and tells how many. It never waits; when the ring is full, the oldest
@@ -325,7 +327,7 @@ impl<T: Clone> Future for Recv<'_, T> {
         let this = self.get_mut();
         if this.receiver.is_empty() && !this.receiver.is_closed() {
             this.receiver.channel.waiting.stand(&mut this.place, cx);
-            trace::waits_for(Wait::Receive);
+            trace::waits_for(Wait::Receive(this.receiver.channel.made_at));
             return Poll::Pending;
         }
         ready!(trace::poll_budget(cx));
@@ -359,7 +361,7 @@ impl<T> Future for Closed<'_, T> {
             return Poll::Ready(());
         }
         this.channel.closing.stand(&mut this.place, cx);
-        trace::waits_for(Wait::Cancel);
+        trace::waits_for(Wait::Cancel(this.channel.made_at));
         Poll::Pending
     }
 }

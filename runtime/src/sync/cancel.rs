@@ -8,6 +8,7 @@ use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::mem;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
@@ -16,7 +17,7 @@ use pin_project_lite::pin_project;
 
 use super::line::Line;
 use crate::arena::{Key, Queue};
-use crate::trace::{self, Wait};
+use crate::trace::{self, Place, Wait};
 
 /// Tells tasks of this thread to stop: once, for good, and to all who ask.
 ///
@@ -41,12 +42,11 @@ use crate::trace::{self, Wait};
 ///     assert_eq!(worker.await.unwrap(), "put everything back");
 /// });
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct CancellationToken {
     node: Rc<Node>,
 }
 
-#[derive(Default)]
 struct Node {
     cancelled: Cell<bool>,
     line: Line,
@@ -54,25 +54,29 @@ struct Node {
     children: RefCell<Queue<Weak<Node>>>,
     /// Whose child it is, and its place there.
     parent: Option<(Rc<Node>, Key)>,
+    made_at: Place,
 }
 
 impl CancellationToken {
     /// One that is not cancelled, and nobody's child.
     #[must_use]
+    #[track_caller]
     pub fn new() -> CancellationToken {
-        CancellationToken::default()
+        CancellationToken { node: Rc::new(Node::new(false, None, Location::caller())) }
     }
 
     /// A token that is cancelled with this one; at once, if this one is already.
     #[must_use]
+    #[track_caller]
     pub fn child_token(&self) -> CancellationToken {
+        let made_at = Location::caller();
         if self.is_cancelled() {
-            return CancellationToken { node: Rc::new(Node::new(true, None)) };
+            return CancellationToken { node: Rc::new(Node::new(true, None, made_at)) };
         }
         let parent = &self.node;
         let node = Rc::new_cyclic(|child: &Weak<Node>| {
             let place = parent.children.borrow_mut().push_back(child.clone());
-            Node::new(false, Some((Rc::clone(parent), place)))
+            Node::new(false, Some((Rc::clone(parent), place)), made_at)
         });
         CancellationToken { node }
     }
@@ -155,6 +159,13 @@ impl CancellationToken {
     }
 }
 
+impl Default for CancellationToken {
+    #[track_caller]
+    fn default() -> Self {
+        CancellationToken::new()
+    }
+}
+
 impl fmt::Debug for CancellationToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let children = self.node.children.borrow().len();
@@ -167,8 +178,8 @@ impl fmt::Debug for CancellationToken {
 }
 
 impl Node {
-    fn new(cancelled: bool, parent: Option<(Rc<Node>, Key)>) -> Node {
-        Node { cancelled: Cell::new(cancelled), line: Line::new(), children: RefCell::default(), parent }
+    fn new(cancelled: bool, parent: Option<(Rc<Node>, Key)>, made_at: Place) -> Node {
+        Node { cancelled: Cell::new(cancelled), line: Line::new(), children: RefCell::default(), parent, made_at }
     }
 }
 
@@ -204,7 +215,7 @@ impl<C: Borrow<CancellationToken>> Future for Cancelled<C> {
             return Poll::Ready(());
         }
         node.line.stand(&mut this.place, cx);
-        trace::waits_for(Wait::Cancel);
+        trace::waits_for(Wait::Cancel(node.made_at));
         Poll::Pending
     }
 }

@@ -11,8 +11,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::semaphore::{Gate, Gated, Granted, Turn};
-use crate::trace::Wait;
+use super::semaphore::{Gate, Gated, Granted, Kind, Turn};
 
 /// A value that one task at a time may use, also across an `await`.
 ///
@@ -58,8 +57,9 @@ const WHOLE: &str = "the value is in its mutex, for no guard was leaked";
 
 impl<T> Mutex<T> {
     /// One that is free. It allocates room for the value.
+    #[track_caller]
     pub fn new(value: T) -> Mutex<T> {
-        Mutex { gate: Gate::new(1, Wait::Lock), value: Cell::new(Some(Box::new(value))) }
+        Mutex { gate: Gate::new(1, Kind::Lock(1)), value: Cell::new(Some(Box::new(value))) }
     }
 
     /// Waits for the lock, which is held for as long as the guard lives.
@@ -139,12 +139,14 @@ impl<T> Mutex<T> {
 }
 
 impl<T: Default> Default for Mutex<T> {
+    #[track_caller]
     fn default() -> Self {
         Mutex::new(T::default())
     }
 }
 
 impl<T> From<T> for Mutex<T> {
+    #[track_caller]
     fn from(value: T) -> Self {
         Mutex::new(value)
     }

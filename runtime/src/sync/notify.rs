@@ -3,12 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::mem;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use super::renew;
 use crate::arena::{Arena, Key, Queue};
-use crate::trace::{self, Wait};
+use crate::trace::{self, Place, Wait};
 
 /// Lets tasks of one thread wait until another tells them to go on.
 ///
@@ -40,17 +41,16 @@ use crate::trace::{self, Wait};
 /// };
 /// assert_eq!(block_on(join(take, give)).0, "sweep");
 /// ```
-#[derive(Default)]
 pub struct Notify {
     state: RefCell<State>,
     /// How often all waiters were notified.
     rounds: Cell<u64>,
+    made_at: Place,
 }
 
 /// A waiter is in `waiters` from its first poll until it learns that it was notified or is dropped; only while it has
 /// not been chosen does it stand in the line too. So its entry tells who notified it: an entry without a waker is
 /// `notify_one`'s choice, whose permit must not be lost, and no entry is `notify_waiters`, which leaves no permits.
-#[derive(Default)]
 struct State {
     /// Invariant: while this is set, nobody stands in the line.
     permit: bool,
@@ -69,10 +69,12 @@ struct Waiter {
 impl Notify {
     /// One without a permit. It allocates when the first waiter comes.
     #[must_use]
+    #[track_caller]
     pub const fn new() -> Notify {
         Notify {
             state: RefCell::new(State { permit: false, waiters: Arena::new(), line: Queue::new() }),
             rounds: Cell::new(0),
+            made_at: Location::caller(),
         }
     }
 
@@ -127,6 +129,13 @@ impl Notify {
         self.rounds.set(self.rounds.get() + 1);
         let released = self.state.borrow_mut().release();
         released.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Default for Notify {
+    #[track_caller]
+    fn default() -> Self {
+        Notify::new()
     }
 }
 
@@ -235,7 +244,7 @@ impl Future for Notified<'_> {
         };
         match notified {
             Poll::Ready(()) => self.progress = Progress::Done,
-            Poll::Pending => trace::waits_for(Wait::Notify),
+            Poll::Pending => trace::waits_for(Wait::Notify(self.notify.made_at)),
         }
         notified
     }

@@ -8,8 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use super::semaphore::{Gate, Gated, Granted, Turn};
-use crate::trace::Wait;
+use super::semaphore::{Gate, Gated, Granted, Kind, Turn};
 
 /// A place for a value that an `async` initialiser makes, once for all tasks of this thread.
 ///
@@ -44,8 +43,9 @@ impl<T> Gated for OnceCell<T> {
 impl<T> OnceCell<T> {
     /// An empty one. It allocates when the first waiter comes.
     #[must_use]
+    #[track_caller]
     pub const fn new() -> OnceCell<T> {
-        OnceCell { value: std::cell::OnceCell::new(), gate: Gate::new(1, Wait::OnceCell) }
+        OnceCell { value: std::cell::OnceCell::new(), gate: Gate::new(1, Kind::OnceCell) }
     }
 
     /// The value, if it was made.
@@ -132,12 +132,14 @@ impl<T> OnceCell<T> {
 }
 
 impl<T> Default for OnceCell<T> {
+    #[track_caller]
     fn default() -> Self {
         OnceCell::new()
     }
 }
 
 impl<T> From<T> for OnceCell<T> {
+    #[track_caller]
     fn from(value: T) -> Self {
         let cell = OnceCell::new();
         cell.fill(value);

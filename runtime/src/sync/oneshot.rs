@@ -17,13 +17,14 @@
 
 use std::fmt;
 use std::mem;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 
 use super::register;
 use crate::loom::{Arc, Mutex, lock};
-use crate::trace::{self, Wait};
+use crate::trace::{self, Place, Wait};
 
 /// A channel for one value.
 ///
@@ -38,10 +39,16 @@ use crate::trace::{self, Wait};
 /// assert_eq!(block_on(receiver), Ok(42));
 /// assert_eq!(thread.join().unwrap(), Ok(()));
 /// ```
+#[track_caller]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
+    channel_from(Location::caller())
+}
+
+/// [`channel`], on behalf of another place in the source.
+pub(crate) fn channel_from<T>(made_at: Place) -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Mutex::new(State::Open(Waiting::default())));
-    let sender = Sender { shared: Some(Arc::clone(&shared)) };
-    (sender, Receiver { shared: Some(shared) })
+    let sender = Sender { shared: Some(Arc::clone(&shared)), made_at };
+    (sender, Receiver { shared: Some(shared), made_at })
 }
 
 type Shared<T> = Arc<Mutex<State<T>>>;
@@ -88,6 +95,8 @@ fn wake(waker: Option<Waker>) {
 pub struct Sender<T> {
     /// `None` once the value is sent.
     shared: Option<Shared<T>>,
+    /// Beside what is shared, which so stays as small as it was.
+    made_at: Place,
 }
 
 impl<T> Sender<T> {
@@ -185,7 +194,7 @@ impl<T> Future for Closed<'_, T> {
         let old = register(&mut waiting.sender, cx);
         drop(state);
         drop(old);
-        trace::waits_for(Wait::Oneshot);
+        trace::waits_for(Wait::Oneshot(self.sender.made_at));
         Poll::Pending
     }
 }
@@ -199,6 +208,7 @@ impl<T> Future for Closed<'_, T> {
 pub struct Receiver<T> {
     /// `None` once the outcome is known.
     shared: Option<Shared<T>>,
+    made_at: Place,
 }
 
 impl<T> Receiver<T> {
@@ -289,7 +299,7 @@ impl<T> Future for Receiver<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = self.take(Some(cx));
         if outcome.is_pending() {
-            trace::waits_for(Wait::Oneshot);
+            trace::waits_for(Wait::Oneshot(self.made_at));
         }
         outcome.map(|value| value.ok_or(RecvError))
     }

@@ -12,8 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::mutex::TryLockError;
-use super::semaphore::{Gate, Gated, Granted, Turn};
-use crate::trace::Wait;
+use super::semaphore::{Gate, Gated, Granted, Kind, Turn};
 
 /// More readers wait; no loop has as many tasks.
 const READERS_MAX: usize = u32::MAX as usize;
@@ -69,8 +68,9 @@ const WHOLE: &str = "the value is in its lock alone, for no guard was leaked";
 
 impl<T> RwLock<T> {
     /// One that is free. It allocates room for the value.
+    #[track_caller]
     pub fn new(value: T) -> RwLock<T> {
-        RwLock { gate: Gate::new(READERS_MAX, Wait::Lock), value: Cell::new(Some(Rc::new(value))) }
+        RwLock { gate: Gate::new(READERS_MAX, Kind::Lock(READERS_MAX)), value: Cell::new(Some(Rc::new(value))) }
     }
 
     /// Waits until no writer holds it, nor waits in front.
@@ -165,12 +165,14 @@ impl<T> RwLock<T> {
 }
 
 impl<T: Default> Default for RwLock<T> {
+    #[track_caller]
     fn default() -> Self {
         RwLock::new(T::default())
     }
 }
 
 impl<T> From<T> for RwLock<T> {
+    #[track_caller]
     fn from(value: T) -> Self {
         RwLock::new(value)
     }

@@ -73,10 +73,22 @@ pub struct TaskInfo {
     pub parent: Key,
     /// What it waits for, as of its last poll; `None` while it is queued for its first.
     pub waits_for: Option<Wait>,
+    /// What it waits for besides: with a time-out, or in several branches. [`Wait::Unknown`] stands for what was not asked in
+    /// its last poll.
+    pub waits_also_for: Option<Wait>,
     /// Why it was polled last.
     pub woken_by: Cause,
     /// How often it was polled.
     pub polls: u64,
+}
+
+/// What is known of the future of `block_on`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RootInfo {
+    pub(crate) waits_for: Option<Wait>,
+    pub(crate) waits_also_for: Option<Wait>,
+    pub(crate) woken_by: Cause,
+    pub(crate) polls: u64,
 }
 
 /// All tasks of one loop.
@@ -105,6 +117,7 @@ pub struct Tasks {
     /// The memory of the last letters, for the next.
     spare_letters: Cell<Vec<Letter>>,
     root: Arc<Root>,
+    root_course: RootCourse,
     /// Live tasks that keep the loop alive.
     referenced: Cell<usize>,
     closed: Cell<bool>,
@@ -135,6 +148,16 @@ struct Entry {
     referenced: bool,
 }
 
+/// What is known of the future of `block_on`, while there is one.
+#[derive(Debug, Default)]
+struct RootCourse {
+    lives: Cell<bool>,
+    waits_for: Cell<Option<Wait>>,
+    waits_also_for: Cell<Option<Wait>>,
+    woken_by: Cell<Cause>,
+    polls: Cell<u64>,
+}
+
 /// How far a task has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Course {
@@ -162,6 +185,7 @@ impl Tasks {
             turn_wanted: Cell::new(false),
             spare_letters: Cell::default(),
             root: Arc::new(Root(Header { state: State::idle(), key: Key::NONE, home })),
+            root_course: RootCourse::default(),
             referenced: Cell::new(0),
             closed: Cell::new(false),
             observers,
@@ -251,6 +275,22 @@ impl Tasks {
         running.map(|(key, entry)| (key, entry.info.clone(), entry.referenced)).collect()
     }
 
+    /// What is known of the future of `block_on`, while there is one: as of a task, but it has no name and was spawned nowhere.
+    pub(crate) fn root_info(&self) -> Option<RootInfo> {
+        let root = &self.root_course;
+        root.lives.get().then(|| RootInfo {
+            waits_for: root.waits_for.get(),
+            waits_also_for: root.waits_also_for.get(),
+            woken_by: root.woken_by.get(),
+            polls: root.polls.get(),
+        })
+    }
+
+    /// The future of `block_on` is no more.
+    pub(crate) fn forget_root(&self) {
+        self.root_course.lives.set(false);
+    }
+
     /// Adds a task, last in the queue. After the loop has shut its tasks down, the future is dropped at once, and the
     /// handle says that it was cancelled.
     #[track_caller]
@@ -259,25 +299,27 @@ impl Tasks {
         F: Future + 'static,
         F::Output: 'static,
     {
-        self.spawn_from(Location::caller(), name, future)
+        self.spawn_from(Location::caller(), name.map(Rc::from), future)
     }
 
     /// [`spawn`](Tasks::spawn), on behalf of another place in the source.
     pub(crate) fn spawn_from<F>(
         self: &Rc<Self>,
         spawned_at: &'static Location<'static>,
-        name: Option<&str>,
+        name: Option<Rc<str>>,
         future: F,
     ) -> JoinHandle<F::Output>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
+        let told_name = if self.observers.any() { name.clone() } else { None };
         let info = TaskInfo {
-            name: name.map(Rc::from),
+            name,
             spawned_at,
             parent: trace::running(),
             waits_for: None,
+            waits_also_for: None,
             woken_by: Cause::Spawn,
             polls: 0,
         };
@@ -295,6 +337,7 @@ impl Tasks {
             lookout.call(key, name, spawned_at);
         }
         self.observers.tell(|observer| observer.spawned(key, name, spawned_at, parent));
+        self.observers.tell(|observer| observer.spawned(key, told_name.as_deref(), spawned_at, parent));
         self.push(key, Cause::Spawn);
         if self.closed.get() {
             self.cancel(key);
@@ -377,8 +420,13 @@ impl Tasks {
         drop(self.home.move_out());
     }
 
-    /// Has the root polled, as if it had been woken.
+    /// Has the root, which is a new one, polled, as if it had been woken.
     pub(crate) fn wake_root(&self) {
+        let root = &self.root_course;
+        root.lives.set(true);
+        root.waits_for.set(None);
+        root.waits_also_for.set(None);
+        root.polls.set(0);
         if self.root.0.state.wake_at_home() {
             self.push(Key::NONE, Cause::Outside);
         }
@@ -387,10 +435,15 @@ impl Tasks {
     /// Polls the future of `block_on`, which is a task like others, but for where it lives.
     pub(crate) fn poll_root<F: Future>(&self, cause: Cause, future: Pin<&mut F>) -> Poll<F::Output> {
         let waker = Waker::from(Arc::clone(&self.root));
+        let root = &self.root_course;
+        root.woken_by.set(cause);
+        root.polls.set(root.polls.get() + 1);
         self.begin_poll(Key::NONE, cause);
         let polled = future.poll(&mut Context::from_waker(&waker));
-        let _wait = self.end_poll(Key::NONE, polled.is_ready());
+        let wait = self.end_poll(Key::NONE, polled.is_ready());
         trace::set_cause(Cause::Outside);
+        root.waits_for.set(Some(wait));
+        root.waits_also_for.set(trace::also());
         polled
     }
 
@@ -501,7 +554,7 @@ impl Tasks {
         let mut live = self.live.borrow_mut();
         let entry = live.get_mut(key).expect("a running task stays in the set");
         entry.task = Some(task);
-        entry.info.waits_for = Some(wait);
+        (entry.info.waits_for, entry.info.waits_also_for) = (Some(wait), trace::also());
         if entry.course == Course::Aborted {
             drop(live);
             self.cancel(key);

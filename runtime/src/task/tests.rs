@@ -982,7 +982,7 @@ fn info_tells_name_place_parent_and_what_it_waits_for() {
     let told = Rc::clone(&child);
     let future = async move {
         let leaf = poll_fn(|_| {
-            waits_for(Wait::Receive);
+            waits_for(Wait::Timer(Key::NONE));
             Poll::<()>::Pending
         });
         let handle = inner.spawn(None, leaf);
@@ -1000,7 +1000,7 @@ fn info_tells_name_place_parent_and_what_it_waits_for() {
     assert_eq!(tasks.info(parent.key()).unwrap().waits_for, Some(Wait::Task(child)));
     let info = tasks.info(child).unwrap();
     assert_eq!(info.name, None);
-    assert_eq!((info.parent, info.waits_for), (parent.key(), Some(Wait::Receive)));
+    assert_eq!((info.parent, info.waits_for), (parent.key(), Some(Wait::Timer(Key::NONE))));
     assert_eq!(tasks.infos().iter().map(|(key, _)| *key).collect::<Vec<_>>(), [parent.key(), child]);
     tasks.shut_down(); // the parent holds the engine by its child's handle
 }

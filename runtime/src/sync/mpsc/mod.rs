@@ -23,11 +23,13 @@ pub(super) use state::{State, drain};
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
 use super::line::Line;
 use super::register;
+use crate::trace::Place;
 
 /// A channel within this thread that holds up to `capacity` messages.
 ///
@@ -58,12 +60,12 @@ use super::register;
 #[track_caller]
 pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "a channel needs room for one message at least, but its capacity is 0");
-    open(capacity)
+    open(capacity, Location::caller())
 }
 
-fn open<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    let channel = Channel { state: RefCell::new(State::new(capacity)), seat: Seat::default(), closing: Line::new() };
-    let channel = Rc::new(channel);
+fn open<T>(capacity: usize, made_at: Place) -> (Sender<T>, Receiver<T>) {
+    let state = RefCell::new(State::new(capacity));
+    let channel = Rc::new(Channel { state, seat: Seat::default(), closing: Line::new(), made_at });
     let sender = Sender { channel: Rc::clone(&channel) };
     (sender, Receiver { channel })
 }
@@ -73,6 +75,7 @@ struct Channel<T> {
     seat: Seat,
     /// Senders that wait until the channel is closed.
     closing: Line,
+    made_at: Place,
 }
 
 impl<T> Channel<T> {

@@ -63,7 +63,7 @@ impl<T> Receiver<T> {
             (true, true) => Poll::Ready(None),
             (true, false) => {
                 self.channel.seat.sit(cx);
-                trace::waits_for(Wait::Receive);
+                trace::waits_for(Wait::Receive(self.channel.made_at));
                 Poll::Pending
             }
             (false, _) => {
@@ -135,7 +135,7 @@ impl<T> Receiver<T> {
         }
         if empty {
             self.channel.seat.sit(cx);
-            trace::waits_for(Wait::Receive);
+            trace::waits_for(Wait::Receive(self.channel.made_at));
             return Poll::Pending;
         }
         ready!(trace::poll_budget(cx));

@@ -241,7 +241,7 @@ impl<'a, T> Admission<'a, T> {
         let (admitted, old) = self.channel.state.borrow_mut().poll_room(&mut self.place, cx);
         drop(old);
         if admitted.is_pending() {
-            trace::waits_for(Wait::Send);
+            trace::waits_for(Wait::Send(self.channel.made_at));
         }
         admitted
     }
@@ -373,7 +373,7 @@ impl<T> Future for Closed<'_, T> {
             return Poll::Ready(());
         }
         this.channel.closing.stand(&mut this.place, cx);
-        trace::waits_for(Wait::Cancel);
+        trace::waits_for(Wait::Cancel(this.channel.made_at));
         Poll::Pending
     }
 }

@@ -1,5 +1,6 @@
 //! The channel without a bound: one whose room never ends.
 
+use std::panic::Location;
 use std::task::{Context, Poll};
 
 use super::{Closed, Receiver, Recv, RecvMany, SendError, Sender, TryRecvError, WeakSender, open};
@@ -19,8 +20,9 @@ use super::{Closed, Receiver, Recv, RecvMany, SendError, Sender, TryRecvError, W
 /// assert_eq!(sender.len(), 2);
 /// assert_eq!(block_on(receiver.recv()), Some(1));
 /// ```
+#[track_caller]
 pub fn unbounded<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
-    let (sender, receiver) = open(usize::MAX);
+    let (sender, receiver) = open(usize::MAX, Location::caller());
     (UnboundedSender { sender }, UnboundedReceiver { receiver })
 }
 

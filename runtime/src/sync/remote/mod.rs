@@ -20,10 +20,12 @@ pub use sender::{Send, Sender};
 pub use unbounded::{UnboundedReceiver, UnboundedSender, unbounded};
 
 use std::fmt;
+use std::panic::Location;
 use std::task::Waker;
 
 use super::mpsc::State;
 use crate::loom::{Arc, Mutex, lock};
+use crate::trace::Place;
 
 /// A channel between threads that holds up to `capacity` messages.
 ///
@@ -56,17 +58,19 @@ use crate::loom::{Arc, Mutex, lock};
 #[track_caller]
 pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "a channel needs room for one message at least, but its capacity is 0");
-    open(capacity)
+    open(capacity, Location::caller())
 }
 
-fn open<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    let channel = Arc::new(Channel { inner: Mutex::new(Inner { state: State::new(capacity), receiver: None }) });
+fn open<T>(capacity: usize, made_at: Place) -> (Sender<T>, Receiver<T>) {
+    let inner = Mutex::new(Inner { state: State::new(capacity), receiver: None });
+    let channel = Arc::new(Channel { inner, made_at });
     let sender = Sender { channel: Arc::clone(&channel) };
     (sender, Receiver { channel })
 }
 
 struct Channel<T> {
     inner: Mutex<Inner<T>>,
+    made_at: Place,
 }
 
 struct Inner<T> {

@@ -91,7 +91,7 @@ impl<T> Receiver<T> {
             Outcome::Taken(taken) => return Poll::Ready(taken),
             Outcome::Waits(old) => {
                 drop(old);
-                trace::waits_for(Wait::Receive);
+                trace::waits_for(Wait::Receive(self.channel.made_at));
             }
             Outcome::Spent => trace::next_turn(cx),
         }

@@ -148,7 +148,7 @@ impl<T> Future for Send<'_, T> {
             Poll::Ready(Err(())) => Poll::Ready(Err(SendError(value.take().expect("it was not sent")))),
             Poll::Pending => {
                 drop(waker); // that of the task which polled before
-                trace::waits_for(Wait::Send);
+                trace::waits_for(Wait::Send(channel.made_at));
                 Poll::Pending
             }
         }

@@ -1,5 +1,6 @@
 //! The channel without a bound: one whose room never ends.
 
+use std::panic::Location;
 use std::task::{Context, Poll};
 
 use super::{Receiver, Recv, RecvMany, SendError, Sender, TryRecvError, open};
@@ -17,8 +18,9 @@ use super::{Receiver, Recv, RecvMany, SendError, Sender, TryRecvError, open};
 /// std::thread::spawn(move || sender.send("from afar").unwrap());
 /// assert_eq!(block_on(receiver.recv()), Some("from afar"));
 /// ```
+#[track_caller]
 pub fn unbounded<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
-    let (sender, receiver) = open(usize::MAX);
+    let (sender, receiver) = open(usize::MAX, Location::caller());
     (UnboundedSender { sender }, UnboundedReceiver { receiver })
 }
 

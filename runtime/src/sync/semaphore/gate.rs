@@ -5,21 +5,49 @@
 //! leaves the line, owns what it wanted, and is woken to learn it. Nobody overtakes, so one that wants many is not
 //! starved by those who want few. A future that is dropped leaves the line, or gives back what it was granted.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::fmt;
+use std::mem;
 use std::ops::Deref;
+use std::panic::Location;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::{AcquireError, TryAcquireError};
 use crate::arena::{Key, Queue};
+use crate::holders::{Holder, Holders, Seat, Waited};
 use crate::sync::renew;
-use crate::trace::{self, Wait};
+use crate::trace::{self, Place, Wait};
 
 pub(in crate::sync) struct Gate {
     state: RefCell<State>,
-    /// What its waiters are told to wait for.
-    wait: Wait,
+    kind: Kind,
+    made_at: Place,
+    /// Who has permits, until somebody waits for them.
+    holders: Holders,
+    /// Who has them from then on, where a dump finds it.
+    waited: OnceCell<Rc<Waited>>,
+}
+
+/// What has the gate, for who asks what its waiters wait for.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sync) enum Kind {
+    Semaphore,
+    /// With so many permits, all of which a writer takes; one for a mutex.
+    Lock(usize),
+    OnceCell,
+}
+
+impl Kind {
+    /// Whether one that has so many permits is alone.
+    fn is_alone(self, permits: usize) -> bool {
+        match self {
+            Kind::Semaphore => false,
+            Kind::Lock(all) => permits == all,
+            Kind::OnceCell => true,
+        }
+    }
 }
 
 struct State {
@@ -45,8 +73,31 @@ impl State {
 }
 
 impl Gate {
-    pub(in crate::sync) const fn new(permits: usize, wait: Wait) -> Gate {
-        Gate { state: RefCell::new(State { permits, line: Queue::new(), closed: false }), wait }
+    #[track_caller]
+    pub(in crate::sync) const fn new(permits: usize, kind: Kind) -> Gate {
+        Gate {
+            state: RefCell::new(State { permits, line: Queue::new(), closed: false }),
+            kind,
+            made_at: Location::caller(),
+            holders: Holders::new(),
+            waited: OnceCell::new(),
+        }
+    }
+
+    #[inline]
+    fn holders(&self) -> &Holders {
+        self.waited.get().map_or(&self.holders, |waited| waited.holders())
+    }
+
+    /// What one is told to wait for that wants so many.
+    fn wait(&self, wanted: usize) -> Wait {
+        let id = self.waited.get_or_init(|| Waited::new(self.holders.take())).id();
+        match self.kind {
+            Kind::Semaphore => Wait::Semaphore(self.made_at, id),
+            Kind::Lock(all) if wanted == all => Wait::Lock(self.made_at, id),
+            Kind::Lock(_) => Wait::ReadLock(self.made_at, id),
+            Kind::OnceCell => Wait::OnceCell(self.made_at, id),
+        }
     }
 
     /// How many permits are free.
@@ -78,7 +129,7 @@ impl Gate {
     ) -> Poll<Result<(), AcquireError>> {
         if !self.is_due(wanted, *place) {
             self.stand(wanted, place, cx);
-            trace::waits_for(self.wait);
+            trace::waits_for(self.wait(wanted));
             return Poll::Pending;
         }
         ready!(trace::poll_budget(cx));
@@ -107,7 +158,10 @@ impl Gate {
     fn settle(&self, wanted: usize, place: Option<Key>) -> Result<(), AcquireError> {
         let mut state = self.state.borrow_mut();
         match place {
-            Some(key) if state.line.remove(key).is_none() => Ok(()), // granted before, even if it is closed now
+            Some(key) if state.line.remove(key).is_none() => {
+                self.holders().settle();
+                Ok(()) // granted before, even if it is closed now
+            }
             _ if state.closed => Err(AcquireError(())),
             _ => {
                 state.permits -= wanted;
@@ -120,7 +174,10 @@ impl Gate {
     fn leave(&self, wanted: usize, place: Key) {
         let own = self.state.borrow_mut().line.remove(place);
         match own {
-            None => self.give(wanted),
+            None => {
+                self.holders().settle();
+                self.give(wanted);
+            }
             Some(waiter) => {
                 drop(waiter);
                 self.grant(); // who stood behind may want less
@@ -150,6 +207,7 @@ impl Gate {
             return None;
         }
         state.permits -= wanted;
+        self.holders().promise();
         state.line.pop_front()?.waker
     }
 
@@ -219,7 +277,7 @@ impl<G: Deref<Target: Gated>> Future for Turn<G> {
         let gated = this.gated.as_ref().expect("who waits for a permit or a lock is not polled after it was ready");
         let outcome = ready!(gated.gate().poll_take(this.wanted, &mut this.place, cx));
         let gated = this.gated.take().expect("it was here just now");
-        Poll::Ready(outcome.map(|()| Granted { gated, permits: this.wanted }))
+        Poll::Ready(outcome.map(|()| Granted::new(gated, this.wanted)))
     }
 }
 
@@ -236,12 +294,28 @@ impl<G: Deref<Target: Gated>> Drop for Turn<G> {
 pub(in crate::sync) struct Granted<G: Deref<Target: Gated>> {
     gated: G,
     permits: usize,
+    /// Where its holder is noted.
+    seat: Seat,
 }
 
 impl<G: Deref<Target: Gated>> Granted<G> {
+    /// For the task that is being polled now, which has taken them.
+    #[inline]
+    fn new(gated: G, permits: usize) -> Granted<G> {
+        let gate = gated.gate();
+        let holder = Holder {
+            who: trace::cause(),
+            alone: gate.kind.is_alone(permits),
+            // What keeps its lock alive is not bound to a task: it can be given to another.
+            movable: mem::needs_drop::<G>(),
+        };
+        let seat = gate.holders().sit(holder);
+        Granted { gated, permits, seat }
+    }
+
     pub(in crate::sync) fn try_new(gated: G, wanted: usize) -> Result<Granted<G>, TryAcquireError> {
         gated.gate().try_take(wanted)?;
-        Ok(Granted { gated, permits: wanted })
+        Ok(Granted::new(gated, wanted))
     }
 
     /// What has the gate.
@@ -258,7 +332,9 @@ impl<G: Deref<Target: Gated>> Granted<G> {
         debug_assert!(permits <= self.permits, "what is kept is part of what is held");
         let rest = self.permits - permits;
         self.permits = permits;
-        self.gated.gate().give(rest);
+        let gate = self.gated.gate();
+        gate.holders().share(self.seat);
+        gate.give(rest);
     }
 
     /// Holds that many more or fewer from now on, which somebody else answers for.
@@ -271,12 +347,13 @@ impl<G: Deref<Target: Gated> + Clone> Granted<G> {
     /// So many of them by themselves, if there are.
     pub(super) fn split(&mut self, permits: usize) -> Option<Granted<G>> {
         self.permits = self.permits.checked_sub(permits)?;
-        Some(Granted { gated: self.gated.clone(), permits })
+        Some(Granted::new(self.gated.clone(), permits))
     }
 }
 
 impl<G: Deref<Target: Gated>> Drop for Granted<G> {
     fn drop(&mut self) {
+        self.gated.gate().holders().leave(self.seat);
         if self.permits > 0 {
             self.gated.gate().give(self.permits);
         }

@@ -5,12 +5,10 @@ mod permit;
 
 pub use permit::{Acquire, OwnedSemaphorePermit, Permit, SemaphorePermit};
 
-pub(super) use gate::{Gate, Gated, Granted, Turn};
+pub(super) use gate::{Gate, Gated, Granted, Kind, Turn};
 
 use std::fmt;
 use std::rc::Rc;
-
-use crate::trace::Wait;
 
 /// A number of permits. Tasks of this thread take them, wait for them in line, and give them back.
 ///
@@ -66,7 +64,7 @@ impl Semaphore {
     #[track_caller]
     pub const fn new(permits: usize) -> Semaphore {
         assert!(permits <= Semaphore::PERMITS_MAX, "a semaphore is made with more than PERMITS_MAX permits");
-        Semaphore { gate: Gate::new(permits, Wait::Semaphore) }
+        Semaphore { gate: Gate::new(permits, Kind::Semaphore) }
     }
 
     /// Takes a permit as soon as there is one, and nobody waits who came before.

@@ -11,9 +11,11 @@ use std::cell::{self, Cell, RefCell};
 use std::fmt;
 use std::mem;
 use std::ops::Deref;
+use std::panic::Location;
 use std::rc::Rc;
 
 use super::line::Line;
+use crate::trace::Place;
 
 /// A value within this thread that is watched: whoever has a [`Receiver`] sees the latest, and may wait for a change.
 ///
@@ -32,6 +34,7 @@ use super::line::Line;
 /// };
 /// block_on(join(watch, run));
 /// ```
+#[track_caller]
 pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
     let sender = Sender::new(value);
     let receiver = sender.subscribe();
@@ -48,6 +51,7 @@ struct Shared<T> {
     watching: Line,
     /// Senders that wait until no receiver is left.
     closing: Line,
+    made_at: Place,
 }
 
 impl<T> Shared<T> {
@@ -81,6 +85,7 @@ pub struct Sender<T> {
 
 impl<T> Sender<T> {
     /// One that has no receiver yet; [`subscribe`](Sender::subscribe) makes them.
+    #[track_caller]
     pub fn new(value: T) -> Sender<T> {
         let shared = Shared {
             value: RefCell::new(value),
@@ -89,6 +94,7 @@ impl<T> Sender<T> {
             receivers: Cell::new(0),
             watching: Line::new(),
             closing: Line::new(),
+            made_at: Location::caller(),
         };
         Sender { shared: Rc::new(shared) }
     }

@@ -21,7 +21,7 @@ impl<T> Receiver<T> {
             return Poll::Ready(());
         }
         self.shared.watching.stand(place, cx);
-        trace::waits_for(Wait::Change);
+        trace::waits_for(Wait::Change(self.shared.made_at));
         Poll::Pending
     }
 }
@@ -143,7 +143,7 @@ impl<T> Future for Closed<'_, T> {
             return Poll::Ready(());
         }
         this.shared.closing.stand(&mut this.place, cx);
-        trace::waits_for(Wait::Cancel);
+        trace::waits_for(Wait::Cancel(this.shared.made_at));
         Poll::Pending
     }
 }

@@ -6,6 +6,7 @@ use evloop::http::codec::encode::FieldLine;
 use evloop::http::router::BodyStream;
 use evloop::http::{BlockingRequest, IntoResponse, Request, Response, Router, StatusCode};
 use evloop::time::sleep;
+use evloop::turn;
 use serde_json::json;
 use std::borrow::Cow;
 use std::pin::Pin;
@@ -33,6 +34,7 @@ pub(crate) fn app() -> Router {
         .get_blocking("/block", |request: BlockingRequest| on_the_pool(&request))
         .get("/block-loop", |request: Request| async move { on_the_loop(&request) })
         .get("/panic", |_: Request| async { panics() })
+        .get("/dump", |_: Request| async { turn::dump().to_string() })
         .get("/status/{code}", |request: Request| async move { status(&request) })
 }
 

@@ -16,6 +16,9 @@ use evloop::http::server::Listener;
 use evloop::net::{Inherited, ListenOptions, lookup_host};
 use evloop::observe::Watchdog;
 use evloop::signal::{SignalKind, exit_on_second, signal};
+use evloop::spawn_blocking;
+use evloop::task::{self, AbortOnDrop};
+use evloop::turn;
 use picture::{Picture, Screen};
 use std::fs;
 use std::io::{self, Write};
@@ -146,6 +149,7 @@ async fn serve_at<L: Listener>(server: Server<L>, app: impl App, options: &Serve
         server = server.requests_max(requests);
     }
     let (mut interrupt, mut terminate) = (signal(SignalKind::INTERRUPT)?, signal(SignalKind::TERMINATE)?);
+    let _teller = tell_on_signal()?;
     exit_on_second(&[SignalKind::INTERRUPT, SignalKind::TERMINATE], ENDED_BY_INTERRUPT)?;
     say(&format!("evloop serves {place} (Ctrl-C ends it)\n"));
     let stop = async {
@@ -157,6 +161,20 @@ async fn serve_at<L: Listener>(server: Server<L>, app: impl App, options: &Serve
         ended => log::warn!("{ended} connections were ended before their requests were answered"),
     }
     Ok(())
+}
+
+/// Writes to the standard error what each task waits for, whenever SIGUSR1 comes; not SIGQUIT, as the JVM and Go have it,
+/// because supervisors end servers of Python and nginx by that.
+fn tell_on_signal() -> io::Result<AbortOnDrop<()>> {
+    let mut asked = signal(SignalKind::USER_DEFINED_1)?;
+    let teller = task::Builder::new().name("dump").spawn(async move {
+        while asked.recv().await.is_ok() {
+            let dump = turn::dump().to_string();
+            // By the pool: who reads the standard error may be slow.
+            drop(spawn_blocking(move || io::stderr().write_all(dump.as_bytes())).await);
+        }
+    });
+    Ok(teller.abort_on_drop())
 }
 
 /// Writes to the standard output, which may be closed; then nobody wants to know.

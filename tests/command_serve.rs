@@ -419,3 +419,19 @@ fn requests_are_logged_as_they_are_asked_to_be() {
         assert_eq!(logged(arguments), [""; 0], "{arguments:?}");
     }
 }
+
+#[test]
+fn dump_of_the_tasks_is_served_and_written_at_a_signal() {
+    let mut served = Served::on_a_free_port(&["--no-access-log"]);
+    let dump = served.get("/dump");
+    assert!(dump.contains("content-type: text/plain") && dump.contains("`connection`"), "{dump}");
+    assert!(dump.contains("runs: it takes this dump") && dump.contains(", listening"), "{dump}");
+    served.signal("USR1");
+    let said = BufReader::new(served.child.stderr.take().unwrap());
+    let (tell, told) = std::sync::mpsc::channel();
+    thread::spawn(move || said.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+    let mut lines = std::iter::from_fn(|| told.recv_timeout(SAFETY_NET).ok());
+    assert!(lines.any(|line| line.contains("`dump`") && line.contains("runs: it takes this dump")));
+    served.signal("TERM");
+    assert_eq!(served.end().code(), Some(0));
+}

@@ -59,7 +59,7 @@ Other:
   -V, --version               print the version and exit
 
 Ctrl-C or SIGTERM ends it: requests that have begun are finished. A second one
-does not wait for them.
+does not wait for them. SIGUSR1 has it write to stderr what each task waits for.
 ";
 
 /// What the command line asks for.

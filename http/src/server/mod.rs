@@ -34,8 +34,8 @@ use crate::access_log::AccessLog;
 use crate::asgi::{App, Endpoints, State, Surroundings};
 use crate::limits::{Limits, Timeouts};
 use config::Config;
+use evloop_runtime::TaskBuilder;
 use evloop_runtime::net::{TcpListener, ToSocketAddrs, ToUnixAddr, UnixListener};
-use evloop_runtime::spawn;
 use evloop_runtime::time::sleep;
 use lifespan::Running;
 use serve::Serve;
@@ -227,7 +227,8 @@ async fn accept<L: Listener, A: App, F: Future<Output = ()>>(
         ready!(shared.poll_room(cx));
         let (stream, client) = ready!(listener.poll_accept(cx))?;
         let server = if asks_address { stream.local_addr() } else { None };
-        drop(spawn(Serve::new(stream, Endpoints { client, server }, Rc::clone(shared))));
+        let connection = Serve::new(stream, Endpoints { client, server }, Rc::clone(shared));
+        drop(TaskBuilder::new().shared_name(&shared.task_name).spawn(connection));
     };
     poll_fn(&mut poll).await
 }

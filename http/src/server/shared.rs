@@ -44,6 +44,8 @@ pub(super) struct Shared<A: App> {
     pub(super) config: Config,
     pub(super) lengths: Lengths,
     pub(super) surroundings: Rc<Surroundings>,
+    /// What a dump calls the task of a connection.
+    pub(super) task_name: Rc<str>,
     stop: Cell<Stop>,
     /// The task of each connection that has been polled.
     connections: RefCell<Arena<Waker>>,
@@ -90,6 +92,7 @@ impl<A: App> Shared<A> {
             config,
             lengths,
             surroundings: Rc::new(surroundings),
+            task_name: Rc::from("connection"),
             counts: ServedCounts::current(),
             doing: Doing::current(),
             open: Cell::new(0),

@@ -313,7 +313,8 @@ impl Tasks {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let told_name = if self.observers.any() { name.clone() } else { None };
+        let lookout = self.lookout.get();
+        let told_name = if lookout.is_some() || self.observers.any() { name.clone() } else { None };
         let info = TaskInfo {
             name,
             spawned_at,
@@ -333,10 +334,9 @@ impl Tasks {
             referenced: true,
         });
         self.referenced.set(self.referenced.get() + 1);
-        if let Some(lookout) = self.lookout.get() {
-            lookout.call(key, name, spawned_at);
+        if let Some(lookout) = lookout {
+            lookout.call(key, told_name.as_deref(), spawned_at);
         }
-        self.observers.tell(|observer| observer.spawned(key, name, spawned_at, parent));
         self.observers.tell(|observer| observer.spawned(key, told_name.as_deref(), spawned_at, parent));
         self.push(key, Cause::Spawn);
         if self.closed.get() {

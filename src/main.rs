@@ -4,6 +4,7 @@ mod cli;
 mod demo;
 mod lab;
 mod picture;
+mod trace;
 
 use cli::{Command, Lab, Place, Serve, Svg};
 use evloop::Runtime;
@@ -19,12 +20,15 @@ use evloop::signal::{SignalKind, exit_on_second, signal};
 use evloop::spawn_blocking;
 use evloop::task::{self, AbortOnDrop};
 use evloop::turn;
+use evloop::task;
 use picture::{Picture, Screen};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Duration;
+use trace::Trace;
 
 /// What a process that a signal ended is told by: 128 and the signal's number.
 const ENDED_BY_INTERRUPT: i32 = 130;
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
         Ok(Command::Serve(options)) => {
             log_to_stderr(&options);
             match runtime(&options).and_then(|runtime| runtime.block_on(serve(*options))) {
+            match run(&options) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => complain(&error, 1),
             }
@@ -102,12 +107,27 @@ fn runtime(options: &Serve) -> io::Result<Runtime> {
 }
 
 async fn serve(options: Serve) -> io::Result<()> {
+/// Serves, and writes down at the end what the loop did last, if that is wanted.
+fn run(options: &Serve) -> io::Result<()> {
+    let trace = options.trace.as_deref().map(|file| Trace::new(file, options.trace_records)).transpose()?;
+    let mut builder = Runtime::builder();
+    if let Some(trace) = &trace {
+        builder = builder.observer(trace.tape());
+    }
+    let served = builder.build()?.block_on(serve(options, trace.as_ref()));
+    served.and(trace.map_or(Ok(()), |trace| trace.write()))
+}
+
+async fn serve(options: &Serve, trace: Option<&Rc<Trace>>) -> io::Result<()> {
+    if let Some(trace) = trace {
+        drop(task::Builder::new().name("trace").spawn(Rc::clone(trace).write_on_signal()?));
+    }
     match &options.dir {
         Some(folder) => {
             let files = Files::new(folder)?.listing(options.listing);
-            serve_app(files, &options).await
+            serve_app(files, options).await
         }
-        None => serve_app(demo::app(), &options).await,
+        None => serve_app(trace::with_route(demo::app(), trace), options).await,
     }
 }
 

@@ -434,4 +434,51 @@ fn dump_of_the_tasks_is_served_and_written_at_a_signal() {
     assert!(lines.any(|line| line.contains("`dump`") && line.contains("runs: it takes this dump")));
     served.signal("TERM");
     assert_eq!(served.end().code(), Some(0));
+// --- What the loop did -----------------------------------------------------------------------------------------------
+
+/// The polls in a Chrome trace, if it is a whole one.
+fn polls_in(json: &str) -> Option<usize> {
+    let trace: serde_json::Value = serde_json::from_str(json).ok()?;
+    let events = trace["traceEvents"].as_array()?;
+    Some(events.iter().filter(|event| event["cat"] == "poll").count())
+}
+
+#[test]
+fn trace_is_written_on_a_signal_sent_to_who_asks_and_written_at_the_end() {
+    let folder = folder("trace");
+    let file = folder.join("trace.json");
+    let mut served = Served::on_a_free_port(&["--trace", file.to_str().unwrap(), "--trace-records", "200"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "", "made at the start");
+    assert_serves(served.connect());
+    served.signal("USR1");
+    let deadline = Instant::now() + SAFETY_NET;
+    while polls_in(&fs::read_to_string(&file).unwrap()).is_none() {
+        assert!(Instant::now() < deadline, "it is not written");
+        thread::yield_now();
+    }
+    let answer = served.get("/trace");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(
+        head.starts_with("HTTP/1.1 200 OK") && head.contains("attachment; filename=\"evloop-trace.json\""),
+        "{head}"
+    );
+    assert!(polls_in(body).unwrap() > 0);
+    for _ in 0..100 {
+        assert_serves(served.connect());
+    }
+    served.signal("INT");
+    assert_eq!(served.end().code(), Some(0));
+    let last = fs::read_to_string(&file).unwrap();
+    assert!((1..=200).contains(&polls_in(&last).unwrap()) && last.contains("the loop leaves its run"));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn trace_that_nobody_keeps_is_not_found_and_one_that_cannot_be_written_ends_it_at_the_start() {
+    let served = Served::on_a_free_port(&[]);
+    let answer = served.get("/trace");
+    assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("start it with --trace FILE"), "{answer}");
+    let (status, said) = refused(&mut evloop(&["--port=0", "--trace=/nowhere/at/all"]));
+    assert_eq!(status, Some(1));
+    assert!(said.contains("--trace: cannot write /nowhere/at/all: "), "{said}");
 }

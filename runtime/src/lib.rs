@@ -108,6 +108,10 @@ pub mod observe {
     //! [`Builder::observer`](crate::Builder::observer), [`turn::observe`](crate::turn::observe). A [`View`] is the loop as it
     //! stands: [`turn::view`](crate::turn::view). A [`Watchdog`] looks at the loop from a thread of its own, and tells what
     //! holds it while it does: [`Builder::watchdog`](crate::Builder::watchdog).
+    //! stands: [`turn::view`](crate::turn::view).
+    //!
+    //! A [`Tape`] is one: it keeps the last phases, polls and jobs. A [`Recording`] of them can be checked against the order
+    //! of a turn ([`TURN`]), asked why one task ran before another, and, with the feature `json`, written as a Chrome trace.
 
     pub use crate::arena::Key;
     pub use crate::doing::Doing;
@@ -116,6 +120,8 @@ pub mod observe {
     pub use crate::observer::{JobTimes, Observer, PollTimes};
     pub use crate::tape::{After, Record, Recording, Tape, TapedTask, Turn, Wake, What};
     pub use crate::trace::{Cause, JobClass, LockId, Phase, Place, Side, Wait};
+    pub use crate::tape::{Because, NoAnswer, PhaseRule, Rule, TURN, Violation, Why};
+    pub use crate::trace::{Cause, JobClass, Phase, Side, Wait};
     pub use crate::view::{ClockView, HookView, ReadyView, SourceView, View, WheelView};
     pub use crate::watchdog::{Holder, SlowPoll, ThreadState, Watchdog};
 }

@@ -54,6 +54,13 @@ Limits, numbers or none:
   --limit-connections N       open connections; past it the next wait [none]
   --limit-max-requests N      requests until it stops by itself [none]
 
+To see it turn:
+  --trace FILE                write what the loop did last as a Chrome trace,
+                              for https://ui.perfetto.dev: at the end, on
+                              SIGUSR1, and for GET /trace of the demo
+  --trace-records N           how many phases and polls that is, of 64 bytes
+                              each [65536]
+
 Other:
   -h, --help                  print this and exit
   -V, --version               print the version and exit

@@ -27,7 +27,15 @@ pub(crate) struct Serve {
     pub(crate) concurrency_max: Option<usize>,
     pub(crate) connections_max: Option<usize>,
     pub(crate) requests_max: Option<u64>,
+    /// The file for what the loop did last.
+    pub(crate) trace: Option<PathBuf>,
+    pub(crate) trace_records: usize,
 }
+
+/// 4 MiB: the last ten thousand requests, or hours of a loop that has few.
+const TRACE_RECORDS: usize = 1 << 16;
+/// A trace with more would not be read again.
+const TRACE_RECORDS_MAX: usize = 1 << 22;
 
 /// Where to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +63,8 @@ impl Default for Serve {
             concurrency_max: None,
             connections_max: None,
             requests_max: None,
+            trace: None,
+            trace_records: TRACE_RECORDS,
         }
     }
 }
@@ -88,7 +98,7 @@ impl Places {
 /// Reads the options of `serve`, which may also stand before its name.
 pub(super) fn parse(mut parser: Parser) -> Result<Command, Error> {
     let (mut serve, mut places) = (Serve::default(), Places::default());
-    let (mut named, mut access_log) = (false, true);
+    let (mut named, mut access_log, mut records) = (false, true, None);
     while let Some(argument) = parser.next()? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::help()),
@@ -96,6 +106,11 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, Error> {
             Arg::Value(command) if !named && command == "serve" => named = true,
             Arg::Long("no-access-log") => access_log = false,
             Arg::Long("listing") => serve.listing = true,
+            Arg::Long("trace-records") => {
+                let number = |text: &str| text.parse().ok().filter(|number| (1..=TRACE_RECORDS_MAX).contains(number));
+                let mut value = Value { option: "--trace-records", parser: &mut parser };
+                records = Some(value.parse("a number from 1 to 4194304", number)?);
+            }
             Arg::Long(option) => {
                 let option = format!("--{option}");
                 if !set(&mut serve, &mut places, &option, &mut parser)? {
@@ -111,6 +126,10 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, Error> {
     if serve.listing && serve.dir.is_none() {
         return Err(Error("--listing belongs to --dir".to_owned()));
     }
+    if records.is_some() && serve.trace.is_none() {
+        return Err(Error("--trace-records belongs to --trace".to_owned()));
+    }
+    serve.trace_records = records.unwrap_or(TRACE_RECORDS);
     serve.place = places.choose()?;
     Ok(Command::Serve(Box::new(serve)))
 }
@@ -142,6 +161,7 @@ fn set(serve: &mut Serve, places: &mut Places, option: &str, parser: &mut Parser
         "--limit-concurrency" => serve.concurrency_max = read.limit()?,
         "--limit-connections" => serve.connections_max = read.limit()?,
         "--limit-max-requests" => serve.requests_max = read.limit()?,
+        "--trace" => serve.trace = Some(read.path("a file")?),
         _ => return Ok(false),
     }
     Ok(true)

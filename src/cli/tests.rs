@@ -48,6 +48,8 @@ fn every_option_finds_its_place() {
         "--limit-concurrency=3",
         "--limit-connections=4",
         "--limit-max-requests=5",
+        "--trace-records=6",
+        "--trace=/tmp/trace.json",
     ];
     let wanted = Serve {
         dir: Some("/srv".into()),
@@ -60,6 +62,8 @@ fn every_option_finds_its_place() {
         concurrency_max: Some(3),
         connections_max: Some(4),
         requests_max: Some(5),
+        trace: Some("/tmp/trace.json".into()),
+        trace_records: 6,
         ..Serve::default()
     };
     assert_eq!(served(&arguments), wanted);
@@ -103,6 +107,10 @@ fn what_is_wrong_is_said_in_one_line_that_names_the_option() {
         (&["--limit-concurrency=0"], "--limit-concurrency"),
         (&["--limit-connections=1.5"], "--limit-connections"),
         (&["--limit-max-requests=-3"], "--limit-max-requests"),
+        (&["--trace="], "--trace"),
+        (&["--trace-records=4"], "--trace-records"),
+        (&["--trace=a", "--trace-records=0"], "--trace-records"),
+        (&["--trace=a", "--trace-records=4194305"], "--trace-records"),
         (&["--listing"], "--listing"),
         (&["--no-access-log=yes"], "--no-access-log"),
         (&["--colour"], "--colour"),
@@ -139,6 +147,8 @@ fn help_names_every_option() {
         "--limit-concurrency",
         "--limit-connections",
         "--limit-max-requests",
+        "--trace",
+        "--trace-records",
         "--help",
         "--version",
     ] {

@@ -75,7 +75,7 @@ fn dropped_set_ends_its_tasks_in_order_before_the_drop_returns() {
     block_on(async {
         let ended = Ended::default();
         let set = three_endless(&ended).await;
-        assert_eq!(ended.take(), []);
+        assert_eq!(ended.take(), [0_usize; 0]);
         drop(set);
         assert_eq!(ended.take(), [0, 1, 2]);
         assert_eq!(context::current().tasks.len(), 0);

@@ -13,11 +13,18 @@
 //! A phase ends where the next one begins, and the last one of a turn where the next turn's first begins, or where the loop
 //! leaves its run. So the times of a turn's phases, taken together, are its time, to the nanosecond.
 
+#[cfg(feature = "json")]
+mod chrome;
+mod order;
 mod record;
 mod recording;
+mod text;
+mod why;
 
+pub use order::{PhaseRule, Rule, TURN, Violation};
 pub use record::{After, Record, TapedTask, Wake, What};
 pub use recording::{Recording, Turn};
+pub use why::{Because, NoAnswer, Why};
 
 use crate::arena::Key;
 use crate::clock::Clock;
@@ -43,7 +50,7 @@ const NAME_CHARS_MAX: usize = 128;
 ///
 /// let tape = Tape::new(1_000);
 /// let runtime = Runtime::builder().observer(tape.clone()).build()?;
-/// runtime.block_on(TaskBuilder::new().name("adder").spawn(async { 1 + 1 })).unwrap();
+/// runtime.block_on(async { TaskBuilder::new().name("adder").spawn(async { 1 + 1 }).await }).unwrap();
 ///
 /// let recording = tape.recording();
 /// let adder = &recording.tasks[0];
@@ -413,3 +420,6 @@ impl Reel {
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! The tape of the program: written to its file at the end and on a signal, and sent to who asks for it.
+
+use evloop::http::{IntoResponse, Request, Response, Router, StatusCode};
+use evloop::observe::{Recording, Tape};
+use evloop::signal::{SignalKind, signal};
+use evloop::spawn_blocking;
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What the loop did last, and where it is to be written.
+pub(crate) struct Trace {
+    tape: Rc<Tape>,
+    file: Arc<TraceFile>,
+}
+
+struct TraceFile {
+    path: PathBuf,
+    /// One writes at a time, so the last to come is whose records stay.
+    writes: Mutex<()>,
+}
+
+impl Trace {
+    /// An empty tape for so many records, and the file made anew, so that it is known now whether that can be written.
+    pub(crate) fn new(path: &Path, records: usize) -> io::Result<Rc<Trace>> {
+        let file = TraceFile { path: path.to_owned(), writes: Mutex::default() };
+        drop(file.create()?);
+        Ok(Rc::new(Trace { tape: Tape::new(records), file: Arc::new(file) }))
+    }
+
+    /// To look on at a loop.
+    pub(crate) fn tape(&self) -> Rc<Tape> {
+        Rc::clone(&self.tape)
+    }
+
+    /// Writes what is on the tape now, and waits for it: where no loop turns any more.
+    pub(crate) fn write(&self) -> io::Result<()> {
+        self.file.write(&self.tape.recording())
+    }
+
+    /// Writes what is on the tape, on a thread of the pool, whenever SIGUSR1 comes.
+    pub(crate) fn write_on_signal(self: Rc<Self>) -> io::Result<impl Future<Output = ()>> {
+        let mut asked = signal(SignalKind::USER_DEFINED_1)?;
+        Ok(async move {
+            while asked.recv().await.is_ok() {
+                let (file, recording) = (Arc::clone(&self.file), self.tape.recording());
+                let records = recording.records.len();
+                match spawn_blocking(move || file.write(&recording)).await {
+                    Ok(Ok(())) => log::info!("the last {records} records are in {}", self.file.path.display()),
+                    Ok(Err(error)) => log::error!("{error}"),
+                    Err(error) => log::error!("the trace was not written: {error}"),
+                }
+            }
+        })
+    }
+}
+
+impl TraceFile {
+    fn create(&self) -> io::Result<File> {
+        File::create(&self.path).map_err(|error| self.failed(&error))
+    }
+
+    fn write(&self, recording: &Recording) -> io::Result<()> {
+        let _alone = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        let out = BufWriter::with_capacity(1 << 16, self.create()?);
+        recording.write_chrome(out).map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("--trace: cannot write {}: {error}", self.path.display()))
+    }
+}
+
+/// The demo with a route for what is on the tape.
+pub(crate) fn with_route(demo: Router, trace: Option<&Rc<Trace>>) -> Router {
+    let tape = trace.map(|trace| trace.tape());
+    demo.get("/trace", move |_: Request| {
+        let recording = tape.as_ref().map(|tape| tape.recording());
+        async move { download(recording).await }
+    })
+}
+
+async fn download(recording: Option<Recording>) -> Response {
+    let Some(recording) = recording else {
+        return (StatusCode::NOT_FOUND, "this server has no tape: start it with --trace FILE\n").into_response();
+    };
+    let json = spawn_blocking(move || {
+        let mut json = Vec::new();
+        recording.write_chrome(&mut json).map(|()| json)
+    });
+    match json.await.map_err(io::Error::from).and_then(|json| json) {
+        Ok(json) => Response::default()
+            .with_body(json)
+            .with_header("content-type", "application/json")
+            .with_header("content-disposition", "attachment; filename=\"evloop-trace.json\""),
+        Err(error) => {
+            log::error!("the trace was not written: {error}");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

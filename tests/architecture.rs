@@ -49,6 +49,7 @@ const RUNTIME_LAYERS: &[Layer] = &[
 const RUNTIME: &[Room] = &[
     room("L0", "loom.rs",       "std's types or loom's, chosen in one place"),
     room("L0", "arena.rs",      "storage by key, with keys that go stale; queues by key"),
+    room("L0", "chance.rs",     "numbers drawn from a seed, the same in every build"),
     room("L0", "clock.rs",      "system or manual time, instants and ticks"),
     room("L0", "failed.rs",     "errors that tell what was tried on what"),
     room("L0", "trace.rs",      "who runs, who woke it, what it waits for; names tasks by the arena's keys"),
@@ -89,6 +90,7 @@ const RUNTIME: &[Room] = &[
     room("L4", "process/",      "children: started, talked with, waited for by their descriptors"),
     room("L4", "signal/",       "signals to be awaited, and sent"),
     room("L4", "stdio/",        "the standard streams and terminals"),
+    room("L4", "testing/",      "a body under many seeds, and a network in memory whose faults are drawn from them"),
     room("L4", "turn.rs",       "hooks: to take part in the turn"),
 ];
 

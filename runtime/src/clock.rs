@@ -9,7 +9,7 @@
 //! work the turn's time is stale.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Milliseconds since the loop's clock was made.
 pub type Tick = u64;
@@ -32,7 +32,15 @@ pub struct Clock {
     held: Cell<Duration>,
     /// For how long the loop has worked, in nanoseconds.
     busy: Cell<u64>,
-    manual: Option<Cell<Duration>>,
+    manual: Option<Manual>,
+}
+
+/// What stands for the system's clocks where time moves by hand.
+#[derive(Debug)]
+struct Manual {
+    since_origin: Cell<Duration>,
+    /// The date at the origin.
+    began: SystemTime,
 }
 
 /// Tasks that run for so long at a stretch hold the loop: what has come meanwhile was not seen.
@@ -54,10 +62,16 @@ impl Clock {
         }
     }
 
-    /// A clock that stands still until [`advance`](Clock::advance).
+    /// A clock that stands still until [`advance`](Clock::advance). Its date goes on from today's.
     #[must_use]
     pub fn manual() -> Clock {
-        Clock { manual: Some(Cell::default()), ..Clock::system() }
+        Clock::manual_from(SystemTime::now())
+    }
+
+    /// A clock that stands still until [`advance`](Clock::advance), and at which it is that date now.
+    #[must_use]
+    pub fn manual_from(began: SystemTime) -> Clock {
+        Clock { manual: Some(Manual { since_origin: Cell::default(), began }), ..Clock::system() }
     }
 
     /// Whether it moves by hand.
@@ -76,6 +90,15 @@ impl Clock {
     #[must_use]
     pub fn fresh(&self) -> Instant {
         self.origin + self.fresh_since_origin()
+    }
+
+    /// The date as of this moment: the system's, which may be set and goes back then, or one that moves with a manual clock.
+    #[must_use]
+    pub fn date(&self) -> SystemTime {
+        match &self.manual {
+            None => SystemTime::now(),
+            Some(manual) => manual.began + manual.since_origin.get(),
+        }
     }
 
     /// Takes a reading for the turn, after the loop has blocked or has asked the kernel `at_once`. A reading that lies behind
@@ -131,7 +154,7 @@ impl Clock {
     /// When the clock is the system's.
     pub fn advance(&self, by: Duration) {
         let manual = self.manual.as_ref().expect("only a manual clock is moved by hand");
-        manual.set(manual.get().saturating_add(by));
+        manual.since_origin.set(manual.since_origin.get().saturating_add(by));
     }
 
     /// The last tick that has passed as of this turn.
@@ -174,7 +197,7 @@ impl Clock {
     fn fresh_since_origin(&self) -> Duration {
         match &self.manual {
             None => Instant::now().saturating_duration_since(self.origin),
-            Some(manual) => manual.get(),
+            Some(manual) => manual.since_origin.get(),
         }
     }
 }
@@ -237,6 +260,15 @@ mod tests {
         assert_eq!(clock.fresh(), before + Duration::from_secs(1));
         clock.refresh(false);
         assert_eq!(clock.now(), clock.fresh());
+    }
+
+    #[test]
+    fn date_of_a_manual_clock_moves_with_it() {
+        let began = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400);
+        let clock = Clock::manual_from(began);
+        assert_eq!(clock.date(), began);
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(clock.date(), began + Duration::from_secs(60));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One thread's engines side by side. No engine knows another; who connects them is the turn.
 
 use crate::board::Board;
+use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::hooks::Hooks;
 use crate::lookout::Lookout;
@@ -35,6 +36,9 @@ pub(crate) struct Core {
     pub(crate) pool: Pool,
     /// Who looks at it from outside.
     pub(crate) watch: OnceCell<Watch>,
+    /// What its chance comes from, if that was given to it.
+    pub(crate) seed: Option<u64>,
+    pub(crate) chance: Chance,
     /// The process that it was made in.
     pub(crate) made_in: Generation,
     /// Asked to leave its run after this turn.
@@ -44,13 +48,15 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(id: u32, clock: Clock, reactor: Reactor, pool: Pool) -> Core {
+    pub(crate) fn new(id: u32, clock: Clock, reactor: Reactor, pool: Pool, seed: Option<u64>) -> Core {
         let board = Arc::new(Board::new((!clock.is_manual()).then(|| clock.origin())));
         let observers = Observers::none();
+        let chance = seed.map_or_else(Chance::unforeseen, Chance::new);
+        let order = seed.map(|_| chance.split());
         Core {
             id,
             clock: Rc::new(clock),
-            tasks: Tasks::observed(reactor.bell(), Rc::clone(&observers), Arc::clone(&board)),
+            tasks: Tasks::observed(reactor.bell(), Rc::clone(&observers), Arc::clone(&board), order),
             board,
             observers,
             timers: RefCell::default(),
@@ -58,6 +64,8 @@ impl Core {
             hooks: RefCell::default(),
             pool,
             watch: OnceCell::new(),
+            seed,
+            chance,
             made_in: Generation::current(),
             stop: Cell::new(false),
             closed: Cell::new(false),

@@ -25,6 +25,7 @@
 mod loom;
 
 mod arena;
+mod chance;
 mod clock;
 mod failed;
 mod trace;
@@ -89,6 +90,7 @@ pub mod net;
 pub mod process;
 pub mod signal;
 pub mod stdio;
+pub mod testing;
 pub mod turn;
 
 pub use group::{Child, Failure, GroupError, GroupScope, TaskGroup, group};

@@ -24,7 +24,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// How far [`Runtime::run`] goes; libuv's `uv_run_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,10 @@ pub enum Mode {
     /// One turn, which waits for nothing.
     NoWait,
 }
+
+/// The date at which a loop begins whose time moves by hand and whose chance comes from a seed: the first second of 2000,
+/// in seconds since 1970.
+const SEEDED_DATE: u64 = 946_684_800;
 
 /// What a turn may wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,6 +181,12 @@ impl Runtime {
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.core.is_alive()
+    }
+
+    /// The [seed](Builder::seed) that was given to this loop.
+    #[must_use]
+    pub fn seed(&self) -> Option<u64> {
+        self.core.seed
     }
 
     /// The tasks of this loop, as an engine.
@@ -567,6 +577,11 @@ pub struct Builder {
 
 impl Builder {
     /// The system's clock, the default pool, no observer, no watchdog.
+    seed: Option<u64>,
+}
+
+impl Builder {
+    /// The system's clock, the default pool, no observer, tasks polled in the order of their wakes.
     pub fn new() -> Builder {
         Builder::default()
     }
@@ -576,6 +591,47 @@ impl Builder {
     /// outside world takes no clock can tell.
     pub fn manual_clock(mut self) -> Builder {
         self.manual_clock = true;
+        self
+    }
+
+    /// Has the order in which ready tasks are polled drawn from a seed, and all other chance of this loop with it
+    /// ([`turn::random`](crate::turn::random), the faults of a [network in memory](crate::testing::Network)). The same
+    /// seed gives the same order, in every process and every build of this version of the program; another gives another.
+    ///
+    /// So an order that the program relies on and nobody promised shows as a test that fails under some seeds: see
+    /// [`testing`](crate::testing), which also tells what the same run takes besides a seed. First of all a
+    /// [manual clock](Builder::manual_clock); with both, the [date](crate::time::date) begins with the year 2000.
+    ///
+    /// # What holds under every seed
+    /// A task that is ready when the tasks of a turn begin to run is polled in that turn. One that is woken meanwhile may
+    /// be polled in it as well, before or after those; but one that yields, or whose budget of operations is spent, goes
+    /// on in the next turn, and so does everybody who is woken from then on. What the parts promise among themselves
+    /// holds: locks are had in the order in which they were asked for, messages come in the order in which they were sent.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_runtime::{Runtime, spawn};
+    /// use std::{cell::RefCell, rc::Rc};
+    ///
+    /// let order = |seed| {
+    ///     let order = Rc::new(RefCell::new(String::new()));
+    ///     let runtime = Runtime::builder().seed(seed).build().unwrap();
+    ///     runtime.block_on(async {
+    ///         let tasks = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map(|name| {
+    ///             let order = Rc::clone(&order);
+    ///             spawn(async move { order.borrow_mut().push(name) })
+    ///         });
+    ///         for task in tasks {
+    ///             task.await.unwrap();
+    ///         }
+    ///     });
+    ///     order.take()
+    /// };
+    /// assert_eq!(order(17), order(17));
+    /// assert_ne!(order(17), order(18));
+    /// ```
+    pub fn seed(mut self, seed: u64) -> Builder {
+        self.seed = Some(seed);
         self
     }
 
@@ -607,9 +663,13 @@ impl Builder {
         let limits = self.pool.map_or_else(PoolLimits::from_environment, Ok)?;
         limits.check()?;
         let reactor = Reactor::new()?;
-        let clock = if self.manual_clock { Clock::manual() } else { Clock::system() };
+        let clock = match (self.manual_clock, self.seed) {
+            (true, Some(_)) => Clock::manual_from(SystemTime::UNIX_EPOCH + Duration::from_secs(SEEDED_DATE)),
+            (true, None) => Clock::manual(),
+            (false, _) => Clock::system(),
+        };
         let bell = reactor.bell();
-        let core = Rc::new(Core::new(context::next_id(), clock, reactor, Pool::new(limits)));
+        let core = Rc::new(Core::new(context::next_id(), clock, reactor, Pool::new(limits), self.seed));
         self.observers.into_iter().for_each(|observer| core.observers.add(observer, &core.clock));
         if let Some(watchdog) = self.watchdog {
             let watch = watchdog.watch(&core.board)?;
@@ -627,6 +687,7 @@ impl fmt::Debug for Builder {
             .field("manual_clock", &self.manual_clock)
             .field("pool", &self.pool)
             .field("watchdog", &self.watchdog)
+            .field("seed", &self.seed)
             .finish_non_exhaustive()
     }
 }

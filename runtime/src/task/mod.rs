@@ -38,6 +38,7 @@ mod cell;
 mod join;
 mod mailbox;
 mod queue;
+mod ready;
 mod state;
 #[cfg(all(test, not(loom)))]
 mod tests;

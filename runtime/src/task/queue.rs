@@ -1,13 +1,10 @@
-//! The tasks of one thread: who is alive, who is to be polled, and in which order.
-//!
-//! First woken, first polled. A *batch* is what was queued when it began. Who is woken while it runs stands behind the
-//! others, and the batch goes on with them up to [`POLLS_PER_BATCH`] polls, unless one has asked for the next turn: by
-//! yielding, or because its budget of operations was spent. Between two batches the loop looks at the kernel and the clock,
-//! so neither a task that always wakes itself nor one with endless data keeps anybody from their turn.
+//! The tasks of one thread: who is alive, and how they are polled, woken and ended. In which order they are polled is told
+//! in [`ready`](super::ready).
 
 use super::cell::{Header, TaskRef};
 use super::join::{JoinError, JoinHandle};
 use super::mailbox::{Home, Letter};
+use super::ready::{Ready, RunQueue};
 use super::state::State;
 use crate::arena::{Arena, Key};
 use crate::board::{At, Board, Number};
@@ -17,20 +14,18 @@ use crate::trace::{self, Cause, Wait};
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
+use crate::board::{Board, Number};
+use crate::chance::Chance;
+use crate::observer::Observers;
+use crate::trace::{self, Cause, Wait};
+use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::{fmt, mem};
-
-/// How many polls a batch may grow to by tasks that are woken while it runs.
-///
-/// Between two batches the kernel is asked for events, which costs as much as some thirty polls of a task that does
-/// nothing. Two tasks that hand each other a word would pay that for every word, if only those counted that were queued
-/// when the batch began. With 128 it is a fifth of a poll's cost, and a packet that comes meanwhile waits for no more
-/// than these polls, or for those that were queued before it.
-pub(super) const POLLS_PER_BATCH: usize = 128;
 
 thread_local! {
     /// The tasks of the loop that this thread has entered. What is here is at home.
@@ -111,9 +106,7 @@ pub(crate) struct RootInfo {
 pub struct Tasks {
     home: Home,
     live: RefCell<Arena<Entry>>,
-    ready: RefCell<VecDeque<Ready>>,
-    /// A task of this batch waits for its next turn.
-    turn_wanted: Cell<bool>,
+    ready: RunQueue,
     /// The memory of the last letters, for the next.
     spare_letters: Cell<Vec<Letter>>,
     root: Arc<Root>,
@@ -125,13 +118,6 @@ pub struct Tasks {
     board: Arc<Board>,
     /// Where a watchdog, if there is one, looks up what tasks are called.
     lookout: OnceCell<Arc<Lookout>>,
-}
-
-/// A task in the queue, and why.
-#[derive(Debug, Clone, Copy)]
-struct Ready {
-    key: Key,
-    cause: Cause,
 }
 
 /// A live task, or one that has ended and whose output is waited for.
@@ -172,17 +158,21 @@ impl Tasks {
     /// No tasks. `bell` is woken when a letter comes while the home thread sleeps, to wake it from where it blocks.
     #[must_use]
     pub fn new(bell: Waker) -> Rc<Tasks> {
-        Tasks::observed(bell, Observers::none(), Arc::new(Board::new(None)))
+        Tasks::observed(bell, Observers::none(), Arc::new(Board::new(None)), None)
     }
 
-    /// No tasks, a place for their numbers, and those who look on.
-    pub(crate) fn observed(bell: Waker, observers: Rc<Observers>, board: Arc<Board>) -> Rc<Tasks> {
+    /// No tasks, a place for their numbers, and those who look on. With chance, the order of their polls is drawn.
+    pub(crate) fn observed(
+        bell: Waker,
+        observers: Rc<Observers>,
+        board: Arc<Board>,
+        chance: Option<Chance>,
+    ) -> Rc<Tasks> {
         let home = Home::move_in(bell);
         Rc::new(Tasks {
             home,
             live: RefCell::default(),
-            ready: RefCell::default(),
-            turn_wanted: Cell::new(false),
+            ready: RunQueue::new(chance),
             spare_letters: Cell::default(),
             root: Arc::new(Root(Header { state: State::idle(), key: Key::NONE, home })),
             root_course: RootCourse::default(),
@@ -235,19 +225,20 @@ impl Tasks {
     /// How many stand in the queue.
     #[must_use]
     pub fn ready_len(&self) -> usize {
-        self.ready.borrow().len()
+        self.ready.len()
     }
 
-    /// Who stands in the queue, first to be polled first, and why; [`Key::NONE`] is the future of `block_on`.
+    /// Who stands in the queue, and why, first to be polled first unless that is drawn by a seed; [`Key::NONE`] is the
+    /// future of `block_on`.
     #[must_use]
     pub fn ready(&self) -> Vec<(Key, Cause)> {
-        self.ready.borrow().iter().map(|ready| (ready.key, ready.cause)).collect()
+        self.ready.all()
     }
 
     /// Whether a batch would find anything to do.
     #[must_use]
     pub fn has_ready(&self) -> bool {
-        !self.ready.borrow().is_empty()
+        !self.ready.is_empty()
     }
 
     /// Whether letters have come that were not taken in.
@@ -345,7 +336,7 @@ impl Tasks {
         JoinHandle::new(Rc::clone(self), key)
     }
 
-    /// Polls one batch, in the order in which tasks were woken.
+    /// Polls one batch, in the order in which tasks were woken, or one that is drawn.
     pub fn run_batch(&self) {
         self.run_batch_and_root(&mut |_| false);
     }
@@ -353,23 +344,14 @@ impl Tasks {
     /// Polls one batch. Where the future of `block_on` stands in it, `poll_root` is called; when that says that the future
     /// is done, the batch ends, with `true`.
     pub(crate) fn run_batch_and_root(&self, poll_root: &mut dyn FnMut(Cause) -> bool) -> bool {
-        let queued = self.ready.borrow().len();
-        self.turn_wanted.set(false);
-        for polls in 0..queued.max(POLLS_PER_BATCH) {
-            if polls >= queued && self.turn_wanted.get() {
-                break;
-            }
-            let Some(ready) = self.ready.borrow_mut().pop_front() else { break };
+        self.ready.run_batch(|ready| {
             if ready.key != Key::NONE {
                 self.run(ready);
-                continue;
+                return false;
             }
             self.root.0.state.poll_begins();
-            if poll_root(ready.cause) {
-                return true;
-            }
-        }
-        false
+            poll_root(ready.cause)
+        })
     }
 
     /// Takes in what other threads have posted: their wakes are queued, their calls are made, in order.
@@ -416,7 +398,7 @@ impl Tasks {
         for key in keys {
             self.end_now(key);
         }
-        self.ready.borrow_mut().clear();
+        self.ready.clear();
         drop(self.home.move_out());
     }
 
@@ -511,7 +493,7 @@ impl Tasks {
 
     #[inline]
     fn push(&self, key: Key, cause: Cause) {
-        self.ready.borrow_mut().push_back(Ready { key, cause });
+        self.ready.push(Ready { key, cause });
         self.board.add_behind(Number::WakesSpawn, cause.place(), 1);
         self.observers.tell(|observer| observer.woken(key, cause));
     }
@@ -574,7 +556,7 @@ impl Tasks {
     fn end_poll(&self, key: Key, ended: bool) -> Wait {
         let wait = trace::end_poll();
         if wait == Wait::Turn {
-            self.turn_wanted.set(true);
+            self.ready.want_turn();
         }
         self.observers.tell(|observer| observer.poll_end(key, (!ended).then_some(wait)));
         wait
@@ -620,10 +602,7 @@ impl Drop for Tasks {
 
 impl fmt::Debug for Tasks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tasks")
-            .field("live", &self.len())
-            .field("ready", &self.ready.borrow().len())
-            .finish_non_exhaustive()
+        f.debug_struct("Tasks").field("live", &self.len()).field("ready", &self.ready.len()).finish_non_exhaustive()
     }
 }
 

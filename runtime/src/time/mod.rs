@@ -27,7 +27,7 @@ pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 pub use timer::{Fired, Timer};
 
 use crate::context;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// This moment, by the clock of the thread's loop: a fresh reading. libuv's `uv_hrtime`.
 ///
@@ -37,6 +37,32 @@ use std::time::{Duration, Instant};
 #[track_caller]
 pub fn now() -> Instant {
     context::with(|core| core.clock.fresh())
+}
+
+/// The date at this moment, by the clock of the thread's loop: the system's, or, where time moves by hand, one that moves
+/// with it, so that a program that writes dates writes the same in every run by the same
+/// [seed](crate::Builder::seed). libuv's `uv_clock_gettime` of `UV_CLOCK_REALTIME`.
+///
+/// # Panics
+/// When this thread is in no loop.
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::{Runtime, time};
+/// use std::time::{Duration, SystemTime};
+///
+/// let runtime = Runtime::builder().manual_clock().seed(1).build()?;
+/// runtime.block_on(async {
+///     time::sleep(Duration::from_secs(60)).await;
+///     let since_1970 = time::date().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+///     assert_eq!(since_1970.as_secs(), 946_684_860); // a minute into the year 2000
+/// });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use]
+#[track_caller]
+pub fn date() -> SystemTime {
+    context::with(|core| core.clock.date())
 }
 
 /// The time of the loop's turn: read once a turn, after the kernel was asked for events, so it costs nothing to ask, and is

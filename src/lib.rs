@@ -66,6 +66,8 @@
 //! - **To serve HTTP/1.1:** [`http`] has the server, the router, the application interface modelled on ASGI, and the
 //!   limits.
 //! - **To come from elsewhere:** [`guide`] has the names of libuv, asyncio and tokio, and what stands for them here.
+//! - **To test:** [`testing`] runs a body under many seeds, on a network in memory; [`http::testing`] has a client of an
+//!   application.
 //! - **To see it turn:** [`observe`] has its numbers, and lets anybody look on.
 //! - **To take the loop apart:** [`engine`] has its parts, each usable by itself, for study and measurement. They are
 //!   outside the promise of stability.
@@ -87,7 +89,7 @@ pub use evloop_runtime::compat;
 
 // The server on top, and the parts beneath.
 pub use evloop_http as http;
-pub use evloop_runtime::{engine, observe};
+pub use evloop_runtime::{engine, observe, testing};
 
 pub mod guide;
 

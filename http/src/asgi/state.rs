@@ -1,7 +1,7 @@
 //! What an application keeps for all of its requests.
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Values by their type, at most one of each: ASGI's `state`.
@@ -22,7 +22,7 @@ use std::fmt;
 /// ```
 #[derive(Default)]
 pub struct State {
-    values: HashMap<TypeId, Box<dyn Any>>,
+    values: BTreeMap<TypeId, Box<dyn Any>>,
 }
 
 impl State {

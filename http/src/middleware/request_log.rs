@@ -4,12 +4,12 @@ use crate::access_log::{AccessLog, Entry};
 use crate::asgi::{App, Lifespan, LifespanFuture, Receive, Result, Scope, Send};
 use crate::codec::date::Date;
 use crate::message::StatusCode;
-use evloop_runtime::time::now;
+use evloop_runtime::time::{date, now};
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, UNIX_EPOCH};
 
 /// The status that is logged where the client has gone before there was a response. It is never sent; logs have it from
 /// nginx, by the name of "client closed request".
@@ -137,7 +137,7 @@ struct Line {
 impl Drop for Line {
     fn drop(&mut self) {
         let took = now().saturating_duration_since(self.began);
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_1970 = date().duration_since(UNIX_EPOCH).unwrap_or_default();
         let sent = self.scope.sent().unwrap_or((self.unanswered, 0));
         self.format.note(&Entry::with(&self.scope, sent, &Date::at(since_1970.as_secs()), took));
     }

@@ -8,11 +8,12 @@ use bytes::BytesMut;
 use evloop_runtime::engine::{Arena, Key, ServedCounts};
 use evloop_runtime::observe::Doing;
 use evloop_runtime::time::turn_millis;
+use evloop_runtime::time::{date, turn_millis};
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 /// Bytes that one read takes at most.
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -286,7 +287,7 @@ impl<A: App> Shared<A> {
 
     #[cold]
     fn read_date(&self, now: u64) {
-        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time = date().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.date.set(Date::at(time.as_secs()));
         self.date_until.set(now + u64::from(1_000 - time.subsec_millis()));
     }

@@ -28,8 +28,8 @@ use crate::testing::{logs, memory};
 use bytes::Bytes;
 use evloop_runtime::sync::oneshot;
 use evloop_runtime::time::{sleep, timeout};
-use evloop_runtime::{Runtime, spawn};
-use memory::{End, Network};
+use evloop_runtime::{spawn, testing, turn};
+use memory::{End, Faults, Network};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -46,6 +46,12 @@ async fn quiet() {
     sleep(ms(1)).await;
 }
 
+/// Whether the tests run with a seed, as in `EVLOOP_SEED=17 cargo test -p evloop-http server::tests`: then tasks run in an
+/// order that it chooses, and the network splits what goes over it. What looks at just that is left out.
+fn is_seeded() -> bool {
+    std::env::var_os("EVLOOP_SEED").is_some()
+}
+
 /// Runs a server for as long as `test` takes, stops it, and sees to it that nothing is left.
 fn serve<A: App>(app: A, test: impl AsyncFnOnce(Network)) {
     serve_limited(Limits::default(), app, test);
@@ -60,9 +66,10 @@ fn serve_as<A: App>(
     app: A,
     test: impl AsyncFnOnce(Network),
 ) {
-    let runtime = Runtime::builder().manual_clock().build().expect("there are descriptors for a loop");
+    let runtime = testing::runtime();
     runtime.block_on(async {
-        let network = Network::default();
+        let split = Faults { split_percent: 50, short_percent: 50, ..Faults::default() };
+        let network = if turn::seed().is_some() { Network::with_faults(split) } else { Network::default() };
         let (stop, stopped) = oneshot::channel();
         let server = configure(Server::new(network.clone()).graceful_timeout(ms(1_000)));
         let server = spawn(server.serve_until(app, async { stopped.await.unwrap_or(()) }));

@@ -98,7 +98,35 @@ impl TestClient {
     /// When this thread is in no loop.
     #[track_caller]
     pub fn with(configure: impl FnOnce(Server<Network>) -> Server<Network>, app: impl App) -> TestClient {
-        let network = Network::default();
+        TestClient::over(Network::default(), configure, app)
+    }
+
+    /// As [`with`](TestClient::with), over a network that is there already: one with faults.
+    ///
+    /// A request that meets a broken connection fails, as [`TestRequest::try_send`] tells.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_http::router::{Request, Router};
+    /// use evloop_http::testing::{Faults, Network, TestClient};
+    /// use evloop_runtime::testing;
+    ///
+    /// testing::seeds(0..20, async || {
+    ///     let app = Router::new().get("/", |_: Request| async { "Hello" });
+    ///     let client = TestClient::over(Network::with_faults(Faults::rough()), |server| server, app);
+    ///     assert_eq!(client.get("/").send().await.text(), "Hello");
+    ///     client.stop().await;
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
+    #[track_caller]
+    pub fn over(
+        network: Network,
+        configure: impl FnOnce(Server<Network>) -> Server<Network>,
+        app: impl App,
+    ) -> TestClient {
         let server = configure(Server::new(network.clone()));
         TestClient::start(network, |stop| server.serve_until(app, stop))
     }

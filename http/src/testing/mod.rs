@@ -80,19 +80,16 @@ mod response;
 
 pub use client::{PIPE_BYTES, TestClient};
 pub use error::ClientError;
-pub use memory::{End, Network};
+pub use evloop_runtime::testing::HELD_BYTES_MAX;
+pub use memory::{End, Faults, Network};
 pub use request::TestRequest;
 pub use response::{StreamingResponse, TestHead, TestResponse};
 
 use crate::asgi::App;
 use crate::server::Server;
-use evloop_runtime::Runtime;
+use evloop_runtime::testing;
 use evloop_runtime::time::timeout;
 use std::time::Duration;
-
-/// Bytes that are held of one response, or of one connection's transcript. Past it, the test fails: an application that
-/// sends without end shall not take all memory.
-pub const HELD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How long a test may take by its own clock, so that one that waits in vain fails and does not hang.
 pub const TEST_TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -101,7 +98,8 @@ pub const TEST_TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// It makes a loop whose clock moves by hand, serves the application there, and stops the server gracefully when the test
 /// is done. The clock stands still while a job of the blocking pool is under way, or while a socket or signal is waited
-/// for: then time passes as usual.
+/// for: then time passes as usual. With `EVLOOP_SEED=17` in the environment, the order in which tasks run is that of the
+/// seed; to run a test under many, see [`seeds`](evloop_runtime::testing::seeds()) and [`TestClient::over`].
 ///
 /// # Examples
 /// ```
@@ -147,8 +145,7 @@ pub fn drive_with<A: App, T>(
     app: A,
     test: impl AsyncFnOnce(TestClient) -> T,
 ) -> T {
-    let runtime = Runtime::builder().manual_clock().build().expect("there are descriptors for a loop");
-    runtime.block_on(async {
+    testing::runtime().block_on(async {
         let client = TestClient::with(configure, app);
         let output = timeout(TEST_TIME_MAX, test(client.clone())).await;
         let output = output.expect("the test waits for something that never comes");

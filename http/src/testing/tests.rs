@@ -4,7 +4,6 @@ use super::{HELD_BYTES_MAX, Network, TEST_TIME_MAX, TestClient, TestHead, drive,
 use crate::asgi::{Lifespan, NO_FIELDS, Receive, Result, Scope, Send, with_lifespan};
 use crate::message::StatusCode;
 use crate::router::{BodyStream, Request, Response, Router};
-use crate::server::Listener;
 use bytes::Bytes;
 use evloop_runtime::future::join;
 use evloop_runtime::io::{AsyncRead, AsyncWrite};
@@ -67,7 +66,7 @@ impl BodyStream for Zeros {
 /// told to.
 fn scripted(script: impl AsRef<[u8]> + Clone + 'static, closes: bool) -> TestClient {
     let network = Network::default();
-    let mut listener = network.clone();
+    let listener = network.clone();
     TestClient::start(network, async move |mut stop| {
         let mut kept = Vec::new();
         loop {
@@ -76,7 +75,7 @@ fn scripted(script: impl AsRef<[u8]> + Clone + 'static, closes: bool) -> TestCli
                 Poll::Pending => listener.poll_accept(cx).map(Some),
             });
             let Some(accepted) = accepted.await else { return Ok(kept.len()) };
-            let mut end = accepted?.0;
+            let mut end = accepted?;
             end.read(&mut [0; 1_000]).await?;
             end.write_all(script.as_ref()).await?;
             if !closes {
@@ -324,9 +323,9 @@ fn bytes_that_belong_to_no_response_are_an_error() {
 /// A client of a server that answers one request, and later says something more.
 fn chatty() -> TestClient {
     let network = Network::default();
-    let mut listener = network.clone();
+    let listener = network.clone();
     TestClient::start(network, async move |stop| {
-        let mut end = poll_fn(|cx| listener.poll_accept(cx)).await?.0;
+        let mut end = poll_fn(|cx| listener.poll_accept(cx)).await?;
         end.read(&mut [0; 1_000]).await?;
         end.write_all(format!("HTTP/1.1 200 OK\r\n{DATE}content-length: 0\r\n\r\n").as_bytes()).await?;
         sleep(Duration::from_millis(1)).await;

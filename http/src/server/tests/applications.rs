@@ -1,6 +1,6 @@
 //! Applications that do what they should not, and those that use their three handles in every way they may.
 
-use super::{GET, HELLO, PIPE_BYTES, demo, ms, quiet, serve, still_serves, transcript, without_dates};
+use super::{GET, HELLO, PIPE_BYTES, demo, is_seeded, ms, quiet, serve, still_serves, transcript, without_dates};
 use crate::asgi::{NO_FIELDS, Receive, Result, Scope, Send};
 use crate::error::{Error, Kind};
 use crate::message::StatusCode;
@@ -113,6 +113,9 @@ fn handles_may_go_to_a_task_that_the_call_waits_for() {
         });
         task.await.expect("the task does not panic")
     }
+    if is_seeded() {
+        return; // it looks at how the body was cut
+    }
     serve(app, async |network| {
         let mut client = network.connect(PIPE_BYTES);
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n").await;
@@ -197,6 +200,9 @@ fn application_may_send_and_receive_at_once() {
 
 #[test]
 fn handles_that_outlive_their_call_are_told_that_it_is_over() {
+    if is_seeded() {
+        return; // two are told in the order of their timers
+    }
     let outcomes = Rc::new(RefCell::new(Vec::new()));
     let noted = Rc::clone(&outcomes);
     let app = move |scope: Scope, mut receive: Receive, mut send: Send| {

@@ -194,8 +194,8 @@ fn lingering_ends_by_itself() {
         let before = now();
         client.send("bad\r\n\r\n").await;
         client.rest().await;
-        assert!(!client.seen().gone.get());
-        while !client.seen().gone.get() {
+        assert!(!client.seen().is_gone());
+        while !client.seen().is_gone() {
             sleep(ms(10)).await;
         }
         let lingered = now() - before;
@@ -211,7 +211,7 @@ fn lingering_ends_when_the_client_closes_and_when_it_sends_for_too_long() {
         client.rest().await;
         client.finish();
         quiet().await;
-        assert!(client.seen().gone.get());
+        assert!(client.seen().is_gone());
 
         let mut client = network.connect(PIPE_BYTES);
         client.send("bad\r\n\r\n").await;

@@ -123,6 +123,6 @@ fn last_answer_is_not_destroyed_by_what_the_client_sent_behind_it() {
         client.send(["GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", GET].concat()).await;
         let answer = without_dates(&client.rest().await);
         assert!(answer.ends_with("connection: close\r\n\r\nHello"), "{answer}");
-        assert!(client.seen().shut_down.get() && !client.seen().gone.get(), "closed at once, which may reset");
+        assert!(client.seen().is_shut_down() && !client.seen().is_gone(), "closed at once, which may reset");
     });
 }

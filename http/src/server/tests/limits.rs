@@ -1,7 +1,9 @@
 //! What a server takes at once and altogether: each limit at its value and past it, and what is said then.
 
 use super::memory::Network;
-use super::{GET, HELLO, PIPE_BYTES, Server, demo, ms, quiet, refusal, serve, serve_as, serve_limited, still_serves};
+use super::{
+    GET, HELLO, PIPE_BYTES, Server, demo, is_seeded, ms, quiet, refusal, serve, serve_as, serve_limited, still_serves,
+};
 use super::{transcript, without_dates};
 use crate::asgi::{App, NO_FIELDS, Receive, Result, Scope, Send};
 use crate::limits::Limits;
@@ -161,7 +163,7 @@ fn request_whose_time_was_over_counts_no_longer() {
         let mut reader = network.connect(10);
         reader.send("GET /lines HTTP/1.1\r\nHost: a\r\n\r\n").await;
         sleep(ms(30_000)).await;
-        assert!(reader.seen().gone.get());
+        assert!(reader.seen().is_gone());
         assert_eq!(transcript(&network, GET).await, HELLO);
     });
 }
@@ -470,6 +472,9 @@ fn what_the_server_does_not_speak_is_named_by_its_status() {
 
 #[test]
 fn so_many_answers_are_gathered_before_they_are_written() {
+    if is_seeded() {
+        return; // it counts writes
+    }
     for (pipelined_max, writes) in [(0, 10), (1, 10), (4, 3), (9, 2), (10, 1), (11, 1)] {
         let limits = Limits { pipelined_max, ..Limits::default() };
         serve_limited(limits, demo(), async |network| {
@@ -484,6 +489,9 @@ fn so_many_answers_are_gathered_before_they_are_written() {
 
 #[test]
 fn request_past_so_many_waits_for_a_client_that_reads() {
+    if is_seeded() {
+        return; // its server is to read all that there is at once
+    }
     let calls = Rc::new(Cell::new(0));
     let counted = Rc::clone(&calls);
     let app = Router::new().get("/", move |_: Request| {

@@ -155,7 +155,7 @@ fn client_that_counts_as_gone_leaves_a_handler_that_finishes_alone() {
         async |network| {
             assert_eq!(transcript(&network, "GET /alone HTTP/1.1\r\nHost: a\r\n\r\n").await, "");
             assert!(notes.take().is_empty());
-            sleep(ms(1_000)).await;
+            sleep(ms(1_001)).await;
             assert_eq!(notes.take(), ["the client has gone", "done"]);
         },
     );

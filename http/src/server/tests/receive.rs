@@ -1,6 +1,6 @@
 //! `receive`: the body as events and as pieces, and the end of it.
 
-use super::{GET, PIPE_BYTES, ms, quiet, serve, serve_limited, transcript};
+use super::{GET, PIPE_BYTES, is_seeded, ms, quiet, serve, serve_limited, transcript};
 use crate::asgi::{App, Inbound, NO_FIELDS, Receive, Result, Scope, Send};
 use crate::error::Kind;
 use crate::limits::Limits;
@@ -70,6 +70,9 @@ fn empty_chunked_body_ends_with_an_event_without_more() {
 
 #[test]
 fn last_piece_of_a_known_length_says_that_it_is_the_last() {
+    if is_seeded() {
+        return; // it looks at how the body was cut
+    }
     let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n";
     assert_eq!(events(&[head, "abcdef"]), [request("abcdef", false), Inbound::Disconnect]);
     assert_eq!(events(&[head, "abc", "def"]), [request("abc", true), request("def", false), Inbound::Disconnect]);
@@ -78,6 +81,9 @@ fn last_piece_of_a_known_length_says_that_it_is_the_last() {
 
 #[test]
 fn chunked_body_ends_with_its_last_chunk_whatever_comes_with_it() {
+    if is_seeded() {
+        return; // it looks at how the body was cut
+    }
     let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     let whole = [request("abcdef", false), Inbound::Disconnect];
     assert_eq!(events(&[head, "3\r\nabc\r\n3;x=y\r\ndef\r\n0\r\nT: 1\r\n\r\n"]), whole);
@@ -88,6 +94,9 @@ fn chunked_body_ends_with_its_last_chunk_whatever_comes_with_it() {
 
 #[test]
 fn body_that_breaks_off_or_is_malformed_ends_with_a_disconnect() {
+    if is_seeded() {
+        return; // it looks at how the body was cut
+    }
     let length = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc";
     let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
     for (text, rest) in [(length, ""), (chunked, ""), (chunked, "3\r\n"), (chunked, "x\r\n"), (chunked, "3\r\nabcd")] {
@@ -181,6 +190,9 @@ fn piece_after_the_end_is_none_again_and_bytes_left_counts_down() {
         }
         assert_eq!(receive.piece().await?, None);
         send.respond(StatusCode::OK, format!("{left:?}").as_bytes(), NO_FIELDS)
+    }
+    if is_seeded() {
+        return; // it looks at how the body was cut
     }
     serve(app, async |network| {
         let mut client = network.connect(PIPE_BYTES);

@@ -1,6 +1,8 @@
 //! What is sent and what comes back, when nobody misbehaves and when the request is at fault.
 
-use super::{GET, HELLO, PIPE_BYTES, demo, ms, quiet, serve, serve_limited, still_serves, transcript, without_dates};
+use super::{
+    GET, HELLO, PIPE_BYTES, demo, is_seeded, ms, quiet, serve, serve_limited, still_serves, transcript, without_dates,
+};
 use crate::limits::Limits;
 use evloop_runtime::time::{now, sleep};
 
@@ -17,6 +19,9 @@ fn one_connection_serves_request_after_request() {
 
 #[test]
 fn pipelined_requests_are_answered_in_order_and_in_one_write() {
+    if is_seeded() {
+        return; // it counts writes
+    }
     serve(demo(), async |network| {
         let mut client = network.connect(PIPE_BYTES);
         let lines = "GET /lines HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -26,7 +31,7 @@ fn pipelined_requests_are_answered_in_order_and_in_one_write() {
         let bodies: Vec<&str> =
             answers.split("HTTP/1.1 ").skip(1).map(|answer| answer.split("\r\n\r\n").nth(1).unwrap()).collect();
         assert_eq!(bodies, ["Hello", "5\r\nline\n\r\n5\r\nline\n\r\n5\r\nline\n\r\n0", "Not Found", "Hello"]);
-        assert_eq!(client.seen().writes.get(), 1);
+        assert_eq!(client.seen().writes(), 1);
     });
 }
 
@@ -91,7 +96,7 @@ fn malformed_requests_get_their_status_and_an_end() {
                 text.len()
             );
             assert_eq!(without_dates(&client.rest().await), expected);
-            assert!(client.seen().shut_down.get() && !client.seen().gone.get(), "it lingers, {status}");
+            assert!(client.seen().is_shut_down() && !client.seen().is_gone(), "it lingers, {status}");
         }
     });
 }
@@ -153,6 +158,9 @@ fn handler_that_takes_less_than_the_body_refuses_it_and_the_connection_goes_on()
 
 #[test]
 fn chunks_are_echoed_as_they_come() {
+    if is_seeded() {
+        return; // it looks at how the body was cut
+    }
     serve(demo(), async |network| {
         let mut client = network.connect(PIPE_BYTES);
         client.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
@@ -169,6 +177,9 @@ fn chunks_are_echoed_as_they_come() {
 
 #[test]
 fn malformed_chunk_in_an_echo_cuts_the_answer() {
+    if is_seeded() {
+        return; // it looks at how the body was cut
+    }
     serve(demo(), async |network| {
         let mut client = network.connect(PIPE_BYTES);
         client.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n").await;
@@ -290,6 +301,6 @@ fn huge_body_that_nobody_reads_ends_the_connection() {
             assert!(now() - before < ms(2_100), "the server reads on and on");
             sleep(ms(10)).await;
         }
-        assert!(client.seen().gone.get());
+        assert!(client.seen().is_gone());
     });
 }

@@ -4,12 +4,14 @@
 //! a [`Picture`] of it with an explanation in which the measured numbers stand. `evloop lab NAME` prints the picture and
 //! draws it. A new one is a file here and a line in [`ALL`].
 
+mod blocking;
 mod pool;
+mod quadrants;
 mod recorder;
 
 pub(crate) use recorder::Recorder;
 
-use crate::picture::Picture;
+use crate::picture::{Picture, near};
 use std::io;
 
 /// One of them.
@@ -22,7 +24,7 @@ pub(crate) struct Experiment {
 }
 
 /// All of them, in the order in which they are best met.
-pub(crate) const ALL: &[Experiment] = &[pool::EXPERIMENT];
+pub(crate) const ALL: &[Experiment] = &[quadrants::EXPERIMENT, blocking::EXPERIMENT, pool::EXPERIMENT];
 
 /// Lists the experiments, a line each.
 pub(crate) fn list() -> String {
@@ -37,16 +39,4 @@ pub(crate) fn find(name: &str) -> Result<&'static Experiment, String> {
         let near = near(name, ALL.iter().map(|experiment| experiment.name));
         format!("there is no experiment {name:?}{near}; see `evloop lab`")
     })
-}
-
-/// `, did you mean ...?`, if there are names that are nearly that.
-pub(crate) fn near<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    let mut near: Vec<_> = names.into_iter().map(|name| (strsim::jaro_winkler(wanted, name), name)).collect();
-    near.retain(|(likeness, _)| *likeness > 0.75);
-    near.sort_by(|a, b| b.0.total_cmp(&a.0));
-    near.truncate(3);
-    match near.iter().map(|(_, name)| format!("{name:?}")).collect::<Vec<_>>() {
-        none if none.is_empty() => String::new(),
-        names => format!(", did you mean {}?", names.join(" or ")),
-    }
 }

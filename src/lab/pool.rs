@@ -33,11 +33,10 @@ fn run() -> io::Result<Picture> {
         }
         Ok::<_, io::Error>(waited)
     })?;
-    let at_once = waited.iter().filter(|waited| **waited < JOB / 2).count();
-    let longest = waited.iter().max().copied().unwrap_or_default();
+    let longest = waited.into_iter().max().unwrap_or_default();
     let about = format!(
-        "{at_once} of {REQUESTS} requests found a thread at once; the one past the last thread waited {} for a job of {} to \
-         end, and so took {} in all. The loop was free all the while.",
+        "{THREADS} of {REQUESTS} requests have a thread at once. The one past the last thread waited {} until a job of {} had \
+         ended, and so took {} in all. The loop was free all the while.",
         spoken(longest),
         spoken(JOB),
         spoken(longest + JOB),

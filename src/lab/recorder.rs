@@ -47,14 +47,8 @@ impl Recorder {
         self.lanes().mark(row, label, now);
     }
 
-    /// What happened at `from` caused what happens in the row `to` now.
-    pub(crate) fn arrow(&self, from: (&str, Duration), to: &str, label: impl Into<String>) {
-        let now = self.elapsed();
-        self.lanes().arrow(from, (to, now), label);
-    }
-
     /// What was noted until now.
-    pub(crate) fn lanes(&self) -> MutexGuard<'_, Lanes> {
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -75,11 +69,6 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    /// When it began.
-    pub(crate) fn from(&self) -> Duration {
-        self.from
-    }
-
     /// Ends it, and says for how long it went on.
     pub(crate) fn end(self) -> Duration {
         self.recorder.elapsed().saturating_sub(self.from)

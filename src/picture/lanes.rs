@@ -18,6 +18,14 @@ pub(super) struct Row {
     pub(super) marks: Vec<Mark>,
 }
 
+impl Row {
+    /// What the others stand before first: they may overlap what waits meanwhile.
+    pub(super) fn spans_from_the_back(&self) -> impl Iterator<Item = &Span> {
+        let is_back = |span: &&Span| matches!(span.kind, Kind::Wait | Kind::Sleep);
+        self.spans.iter().filter(is_back).chain(self.spans.iter().filter(move |span| !is_back(span)))
+    }
+}
+
 /// From a moment until a moment, both since the picture's beginning.
 #[derive(Debug, Clone)]
 pub(super) struct Span {
@@ -25,6 +33,14 @@ pub(super) struct Span {
     pub(super) label: String,
     pub(super) from: Duration,
     pub(super) until: Duration,
+}
+
+impl Span {
+    /// The label in as few words as fit: all of it, what stands before its first comma, or nothing.
+    pub(super) fn label_that(&self, fits: impl Fn(&str) -> bool) -> Option<&str> {
+        let short = self.label.split(',').next().unwrap_or_default();
+        [&*self.label, short].into_iter().find(|label| !label.is_empty() && fits(label))
+    }
 }
 
 /// A moment.
@@ -83,13 +99,18 @@ impl Lanes {
         Lanes { title: title.into(), ..Lanes::default() }
     }
 
+    /// The same under another title.
+    pub(crate) fn titled(self, title: impl Into<String>) -> Lanes {
+        Lanes { title: title.into(), ..self }
+    }
+
     /// A row, which is also made by the first thing in it: to fix the order of rows, and for one that stays empty.
     pub(crate) fn row(&mut self, name: &str) -> &mut Lanes {
         self.index(name);
         self
     }
 
-    /// Something that lasts.
+    /// Something that lasts. Where its label has no room, what stands before the first comma is written, if that fits.
     pub(crate) fn span(&mut self, row: &str, kind: Kind, label: impl Into<String>, from: Duration, until: Duration) {
         let row = self.index(row);
         self.rows[row].spans.push(Span { kind, label: label.into(), from, until: until.max(from) });
@@ -112,6 +133,13 @@ impl Lanes {
             self.rows.push(Row { name: name.to_owned(), ..Row::default() });
             self.rows.len() - 1
         })
+    }
+
+    /// The longest of its names and the longest label of its marks, measured by `width`.
+    pub(super) fn widths(&self, width: impl Fn(&str) -> f64) -> (f64, f64) {
+        let names = self.rows.iter().map(|row| width(&row.name));
+        let marks = self.rows.iter().flat_map(|row| &row.marks).map(|mark| width(&mark.label));
+        (names.fold(0.0, f64::max), marks.fold(0.0, f64::max))
     }
 
     pub(super) fn has(&self, kind: Kind) -> bool {

@@ -20,10 +20,12 @@ mod plot;
 mod scale;
 mod svg;
 mod terminal;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use lanes::{Kind, Lanes};
 pub(crate) use plot::Plot;
-pub(crate) use scale::spoken;
+pub(crate) use scale::{counted, spoken};
 pub(crate) use terminal::Screen;
 
 /// A title, an explanation, and panels.
@@ -47,7 +49,7 @@ impl Picture {
         Picture { title: title.into(), ..Picture::default() }
     }
 
-    /// What the picture shows, in a few sentences.
+    /// What the picture shows, in a few sentences. Its lines stay lines.
     pub(crate) fn about(mut self, text: impl Into<String>) -> Picture {
         self.about = text.into();
         self
@@ -89,10 +91,32 @@ impl Picture {
         })
     }
 
-    /// The first and the last moment of all lanes, in seconds.
+    /// What all lanes leave free on the left for names, and on the right for the label of a last mark, measured by `width`.
+    fn widths(&self, width: impl Fn(&str) -> f64) -> (f64, f64) {
+        let widths = self.all_lanes().map(|lanes| lanes.widths(&width));
+        widths.fold((0.0, 0.0), |(names, marks), (name, mark)| (f64::max(names, name), f64::max(marks, mark)))
+    }
+
+    /// Where the axis of all lanes begins and ends, in seconds: at zero, unless all of it is long after that.
     fn times(&self) -> (f64, f64) {
         let moments = || self.all_lanes().flat_map(Lanes::moments);
         let (first, last) = (moments().fold(f64::MAX, f64::min), moments().fold(f64::MIN, f64::max));
-        if first <= last { (first, last) } else { (0.0, 0.0) }
+        match last - first {
+            length if length < 0.0 => (0.0, 0.0), // there is nothing
+            length if first < length => (0.0, last),
+            _ => (first, last),
+        }
+    }
+}
+
+/// `, did you mean ...?`, if there are names that are nearly that.
+pub(crate) fn near<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut near: Vec<_> = names.into_iter().map(|name| (strsim::jaro_winkler(wanted, name), name)).collect();
+    near.retain(|(likeness, _)| *likeness > 0.75);
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    near.truncate(3);
+    match near.iter().map(|(_, name)| format!("{name:?}")).collect::<Vec<_>>() {
+        none if none.is_empty() => String::new(),
+        names => format!(", did you mean {}?", names.join(" or ")),
     }
 }

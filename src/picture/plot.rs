@@ -2,6 +2,9 @@
 
 use super::scale::Scale;
 
+/// Larger numbers have no place on an axis.
+const VALUE_MAX: f64 = 1e100;
+
 /// One panel of curves.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Plot {
@@ -32,7 +35,7 @@ impl Plot {
         Plot { title: title.into(), x: axis(x.into()), y: axis(y.into()), series: Vec::new() }
     }
 
-    /// One more curve, its points from left to right. Points that are no finite numbers are left out, and on an axis of
+    /// One more curve, its points from left to right. Points that are no numbers below 10<sup>100</sup> are left out, and on an axis of
     /// powers those that are not above zero.
     pub(crate) fn series(mut self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Plot {
         self.series.push(Series { name: name.into(), points: points.into_iter().collect() });
@@ -53,7 +56,7 @@ impl Plot {
 
     /// The points of a curve that have a place on the axes.
     pub(super) fn points<'a>(&'a self, series: &'a Series) -> impl Iterator<Item = (f64, f64)> + 'a {
-        let has_place = |axis: &Axis, value: f64| value.is_finite() && (!axis.logarithmic || value > 0.0);
+        let has_place = |axis: &Axis, value: f64| value.abs() < VALUE_MAX && (!axis.logarithmic || value > 0.0);
         series.points.iter().copied().filter(move |(x, y)| has_place(&self.x, *x) && has_place(&self.y, *y))
     }
 

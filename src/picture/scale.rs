@@ -13,8 +13,7 @@ pub(super) struct Scale {
 impl Scale {
     /// An axis of seconds, which ends where the last span does, with its unit in each tick.
     pub(super) fn of_time(from: f64, to: f64) -> Scale {
-        let to = if to - from > f64::EPSILON { to } else { from + 1e-6 };
-        // The origin of an axis that begins late, as in a part of a trace, is named as it is.
+        let to = to.max(from + from.max(1.0) * 1e-9); // no axis is so short that its ends are one number
         let (unit, name) = unit_of(to);
         let ticks = round_values(from, to, 7).map(|at| (at, format!("{} {name}", number(at / unit)))).collect();
         Scale { from, to, logarithmic: false, ticks }
@@ -86,19 +85,28 @@ pub(crate) fn spoken(time: std::time::Duration) -> String {
     format!("{text} {name}")
 }
 
+/// A count, by thousands: `1,048,576`.
+pub(crate) fn counted(count: u64) -> String {
+    let digits = count.to_string();
+    let begins = |at: usize| at > 0 && (digits.len() - at).is_multiple_of(3);
+    digits.char_indices().map(|(at, c)| if begins(at) { format!(",{c}") } else { c.to_string() }).collect()
+}
+
 /// A number with as many digits as it needs, long ones by thousands.
 fn number(value: f64) -> String {
     let magnitude = value.abs();
-    if magnitude >= 1e6 && magnitude < 1e15 {
+    if (1e6..1e15).contains(&magnitude) {
         let (unit, name) = if magnitude >= 1e9 { (1e9, "G") } else { (1e6, "M") };
         return format!("{}{name}", number(value / unit));
     }
     if !(1e-6..1e15).contains(&magnitude) && value != 0.0 {
         return format!("{value:e}");
     }
-    let digits = if magnitude >= 1e4 { 0 } else { 6 };
-    let text = format!("{value:.digits$}");
-    let text = if digits == 0 { &text } else { text.trim_end_matches('0').trim_end_matches('.') };
-    let whole = text.split('.').next().unwrap_or_default().trim_start_matches('-').len();
-    if whole <= 4 { text.to_owned() } else { format!("{},{}", &text[..text.len() - 3], &text[text.len() - 3..]) }
+    if magnitude >= 1e4 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it lies between 1e4 and 1e6")]
+        let whole = counted(magnitude.round() as u64);
+        return if value < 0.0 { format!("-{whole}") } else { whole };
+    }
+    let text = format!("{value:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

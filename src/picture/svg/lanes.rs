@@ -10,11 +10,9 @@ const ROW: f64 = 30.0;
 const BAR: f64 = 20.0;
 const LABEL: f64 = 12.0;
 /// Names take at most so much of the width.
-const NAMES_MAX: f64 = 240.0;
-
-pub(super) fn longest_name(lanes: &Lanes) -> f64 {
-    lanes.rows.iter().map(|row| width_of(&row.name, TEXT)).fold(0.0, f64::max).min(NAMES_MAX)
-}
+pub(super) const NAMES_MAX: f64 = 240.0;
+/// And the label of a mark behind the last span so much.
+pub(super) const MARKS_MAX: f64 = 120.0;
 
 /// Where the axis lies.
 struct Frame {
@@ -47,7 +45,7 @@ pub(super) fn draw(sheet: &mut Sheet, lanes: &Lanes, (from, until): (f64, f64)) 
         sheet.y += 24.0;
     }
     let scale = Scale::of_time(from, until);
-    let frame = Frame { left: sheet.left, right: WIDTH - MARGIN - 12.0, top: sheet.y, scale };
+    let frame = Frame { left: sheet.left, right: sheet.right, top: sheet.y, scale };
     let bottom = frame.y(lanes.rows.len()) - ROW / 2.0;
     draw_axis(sheet, &frame, bottom);
     for (index, row) in lanes.rows.iter().enumerate() {
@@ -55,8 +53,9 @@ pub(super) fn draw(sheet: &mut Sheet, lanes: &Lanes, (from, until): (f64, f64)) 
         let name = fitting(&row.name, TEXT, NAMES_MAX);
         let title = Title::new(clean(&row.name));
         sheet.add(Group::new().add(title).add(words(MARGIN, y + 4.5, "name", &name)));
-        row.spans.iter().for_each(|span| draw_span(sheet, span, row, &frame, y));
-        draw_marks(sheet, row, &frame, y);
+        let mut occupied = Occupied::of(row, &frame);
+        row.spans_from_the_back().for_each(|span| draw_span(sheet, span, row, &frame, y, &mut occupied));
+        draw_marks(sheet, row, &frame, y, &mut occupied);
     }
     lanes.arrows.iter().for_each(|arrow| draw_arrow(sheet, arrow, &frame));
     sheet.y = bottom + 24.0;
@@ -75,45 +74,58 @@ fn draw_axis(sheet: &mut Sheet, frame: &Frame, bottom: f64) {
     sheet.add(line("base", (frame.left, bottom), (frame.right, bottom)));
 }
 
-fn draw_span(sheet: &mut Sheet, span: &Span, row: &Row, frame: &Frame, y: f64) {
+fn draw_span(sheet: &mut Sheet, span: &Span, row: &Row, frame: &Frame, y: f64, occupied: &mut Occupied) {
     let (from, until) = (frame.x(span.from), frame.x(span.until));
     let lasted = spoken(span.until.saturating_sub(span.from));
     let title = format!("{}: {}, {lasted} from {}", row.name, span.label, spoken(span.from));
     let shape = bar(span.kind, from, y - BAR / 2.0, until - from, BAR);
     sheet.add(Group::new().add(Title::new(clean(&title))).add(shape));
-    let width = width_of(&span.label, LABEL);
-    if width + 8.0 <= until - from {
+    let inside = |label: &str| width_of(label, LABEL) + 8.0 <= until - from;
+    let beside = |label: &str| occupied.is_free(until + 1.0, until + 6.0 + width_of(label, LABEL));
+    if let Some(label) = span.label_that(inside) {
         let over = match span.kind {
             Kind::Run | Kind::Block | Kind::Away | Kind::Loop => "label in over-dark",
             Kind::Queue => "label in over-light",
             Kind::Wait | Kind::Sleep => "label in",
         };
-        sheet.write(f64::midpoint(from, until), y + 4.5, over, &span.label);
-    } else if is_free(row, frame, until + 1.0, until + 6.0 + width) {
-        sheet.write(until + 5.0, y + 4.5, "label", &span.label);
+        sheet.write(f64::midpoint(from, until), y + 4.5, over, label);
+    } else if matches!(span.kind, Kind::Run | Kind::Block | Kind::Away)
+        && let Some(label) = span.label_that(beside)
+    {
+        sheet.write(until + 5.0, y + 4.5, "label", label);
+        occupied.0.push((until, until + 6.0 + width_of(label, LABEL)));
     }
 }
 
-fn draw_marks(sheet: &mut Sheet, row: &Row, frame: &Frame, y: f64) {
+fn draw_marks(sheet: &mut Sheet, row: &Row, frame: &Frame, y: f64, occupied: &mut Occupied) {
     for mark in &row.marks {
         let (x, width) = (frame.x(mark.at), width_of(&mark.label, LABEL));
         let title = Title::new(clean(&format!("{}: {} at {}", row.name, mark.label, spoken(mark.at))));
         let dot = Circle::new().set("cx", short(x)).set("cy", short(y)).set("r", 4).set("class", "mark");
         sheet.add(Group::new().add(title).add(dot));
-        if is_free(row, frame, x + 4.5, x + 8.0 + width) {
+        let (after, before) = ((x + 4.5, x + 8.0 + width), (x - 8.0 - width, x - 4.5));
+        if occupied.is_free(after.0, after.1) {
             sheet.write(x + 8.0, y + 4.5, "label", &mark.label);
-        } else if is_free(row, frame, x - 8.0 - width, x - 4.5) {
+            occupied.0.push(after);
+        } else if frame.left <= before.0 && occupied.is_free(before.0, before.1) {
             sheet.write(x - 8.0, y + 4.5, "label before", &mark.label);
+            occupied.0.push(before);
         }
     }
 }
 
-/// Whether there is nothing in a row between two places.
-fn is_free(row: &Row, frame: &Frame, from: f64, until: f64) -> bool {
-    let is_inside = frame.left <= from && until <= WIDTH - 4.0;
-    let spans = row.spans.iter().all(|span| frame.x(span.until) <= from || until <= frame.x(span.from));
-    let marks = row.marks.iter().all(|mark| !(from..until).contains(&frame.x(mark.at)));
-    is_inside && spans && marks
+/// From where until where there is something in a row.
+struct Occupied(Vec<(f64, f64)>);
+
+impl Occupied {
+    fn of(row: &Row, frame: &Frame) -> Occupied {
+        let spans = row.spans.iter().map(|span| (frame.x(span.from), frame.x(span.until)));
+        Occupied(spans.chain(row.marks.iter().map(|mark| (frame.x(mark.at) - 4.0, frame.x(mark.at) + 4.0))).collect())
+    }
+
+    fn is_free(&self, from: f64, until: f64) -> bool {
+        until <= WIDTH - 4.0 && self.0.iter().all(|other| other.1 <= from || until <= other.0)
+    }
 }
 
 /// Text that is shortened to a width.

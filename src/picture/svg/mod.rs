@@ -26,8 +26,9 @@ struct Sheet {
     group: Group,
     /// Where the next one begins.
     y: f64,
-    /// Where the axes of all lanes begin.
+    /// Where the axes of all lanes begin and end.
     left: f64,
+    right: f64,
 }
 
 impl Sheet {
@@ -43,8 +44,10 @@ impl Sheet {
 impl Picture {
     /// The picture as the text of an SVG.
     pub(crate) fn to_svg(&self) -> String {
-        let longest = self.all_lanes().map(lanes::longest_name).fold(0.0, f64::max);
-        let mut sheet = Sheet { group: Group::new(), y: MARGIN, left: MARGIN + longest + 14.0 };
+        let (names, marks) = self.widths(|text| width_of(text, TEXT));
+        let left = MARGIN + names.min(lanes::NAMES_MAX) + 14.0;
+        let right = WIDTH - MARGIN - marks.clamp(12.0, lanes::MARKS_MAX);
+        let mut sheet = Sheet { group: Group::new(), y: MARGIN, left, right };
         sheet.write(MARGIN, sheet.y + 16.0, "title", &self.title);
         sheet.y += 34.0;
         self.draw_about(&mut sheet);
@@ -65,7 +68,7 @@ impl Picture {
             .set("class", "evloop-picture")
             .set("role", "img")
             .add(Title::new(clean(&self.title)))
-            .add(Description::new().add(Words::new(clean(&self.about))))
+            .add(Description::new().add(Words::new(clean(&self.about.replace('\n', " ")))))
             .add(Style::new(include_str!("style.css")))
             .add(definitions())
             .add(paper)

@@ -46,19 +46,31 @@ impl Picture {
         let titles = Style::new().bold();
         write_line(&mut text, &screen.styled(titles, &shortened(&visible(&self.title), screen.columns)));
         let times = self.times();
+        let widths = self.columns_beside(screen);
         for panel in &self.panels {
             text.push('\n');
             match panel {
-                Panel::Lanes(lanes) => lanes::write(&mut text, lanes, times, screen),
+                Panel::Lanes(lanes) => lanes::write(&mut text, lanes, times, widths, screen),
                 Panel::Plot(plot) => plot::write(&mut text, plot, screen),
             }
         }
         self.legend_text(&mut text, screen);
         if !self.about.is_empty() {
             text.push('\n');
-            wrapped(&visible(&self.about), screen.columns).iter().for_each(|line| write_line(&mut text, line));
+            for line in wrapped(&self.about, screen.columns) {
+                write_line(&mut text, &visible(&line));
+            }
         }
         text
+    }
+
+    /// Names take a quarter of the columns at most, and so does the label of a last mark, with a space before it.
+    fn columns_beside(&self, screen: Screen) -> lanes::Widths {
+        #[expect(clippy::cast_precision_loss, reason = "a text is not so long")]
+        let (names, marks) = self.widths(|text| visible(text).width() as f64);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "they are numbers of columns")]
+        let [names, marks] = [names, marks].map(|width| (width as usize).min(screen.columns / 4));
+        (names, if marks > 0 { marks + 1 } else { 0 })
     }
 
     fn legend_text(&self, text: &mut String, screen: Screen) {
@@ -124,8 +136,12 @@ pub(super) fn shortened(text: &str, columns: usize) -> String {
     short
 }
 
-/// The text in lines of at most so many columns, unless a word is longer.
+/// The text in lines of at most so many columns, unless a word is longer. Its own lines stay lines.
 pub(in crate::picture) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    text.lines().flat_map(|line| wrapped_line(line, columns)).collect()
+}
+
+fn wrapped_line(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines.last_mut().expect("there is one from the beginning");

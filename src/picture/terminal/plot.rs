@@ -33,7 +33,9 @@ pub(super) fn write(text: &mut String, plot: &Plot, screen: Screen) {
         let line = &mut lines[row(y.place_of_tick(*at))];
         line.write(gutter - name.width().min(gutter), name, Style::new().dimmed());
     }
-    lines.iter_mut().for_each(|line| line.put(left - 1, ('│', Style::new())));
+    for line in &mut lines {
+        line.put(left - 1, ('│', Style::new()));
+    }
     for (series, (mark, colour)) in plot.series.iter().zip(MARKS.into_iter().cycle()) {
         let style = Style::new().fg_color(Some(Color::Ansi(colour)));
         let places: Vec<_> = plot.points(series).map(|(px, py)| (x.place(px), y.place(py))).collect();
@@ -46,9 +48,13 @@ pub(super) fn write(text: &mut String, plot: &Plot, screen: Screen) {
                 }
             }
         }
-        places.iter().for_each(|place| lines[row(place.1)].put(left + column(place.0, columns), (mark, style)));
+        for (x, y) in places {
+            lines[row(y)].put(left + column(x, columns), (mark, style));
+        }
     }
-    lines.iter().for_each(|line| write_line(text, &line.written(screen)));
+    for line in &lines {
+        write_line(text, &line.written(screen));
+    }
     write_axis(text, &x, left, screen);
     write_line(text, &format!("{:>1$}", shortened(&visible(&plot.x.name), screen.columns), screen.columns));
     for (series, (mark, colour)) in plot.series.iter().zip(MARKS.into_iter().cycle()) {

@@ -5,8 +5,9 @@ mod demo;
 mod lab;
 mod picture;
 mod trace;
+mod replay;
 
-use cli::{Command, Lab, Place, Serve, Svg};
+use cli::{Command, Lab, Place, Serve, Svg, TraceView};
 use evloop::Runtime;
 use evloop::future::race;
 use evloop::http::Server;
@@ -48,6 +49,14 @@ fn main() -> ExitCode {
             }
         }
         Ok(Command::Lab(options)) => experiment(options),
+        Ok(Command::Trace(options)) => shown_trace(&options),
+        Ok(Command::Why(options)) => match replay::why(&options.file, &options.tasks) {
+            Ok(text) => {
+                say(&text);
+                ExitCode::SUCCESS
+            }
+            Err(error) => complain(&error, 1),
+        },
         Err(error) => complain(&error, 2),
     }
 }
@@ -68,6 +77,19 @@ fn experiment(options: Lab) -> ExitCode {
         Svg::Nowhere => None,
     };
     match (experiment.run)().and_then(|picture| show(&picture, file.as_deref())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error, 1),
+    }
+}
+
+/// Prints a trace in numbers and as a time line, and draws that.
+fn shown_trace(options: &TraceView) -> ExitCode {
+    let (summary, picture) = match replay::show(&options.file, &options.turns) {
+        Ok(shown) => shown,
+        Err(error) => return complain(&error, 1),
+    };
+    say(&format!("{summary}\n"));
+    match show(&picture, options.svg.as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&error, 1),
     }

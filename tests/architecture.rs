@@ -134,6 +134,7 @@ const ROOT: &[Room] = &[
     room("R0", "picture/", "time lines and curves, as text and as drawings"),
     room("R0", "trace.rs", "the tape of the program: its file, its signal, its route"),
     room("R1", "lab/",     "experiments that draw what they measure"),
+    room("R1", "replay/",  "traces that were written: in numbers, drawn, and asked why"),
     room("R2", "main.rs",  "the binary: options in, a server on a loop, an exit status out"),
 ];
 

@@ -1,7 +1,8 @@
-//! What the commands that draw are asked for.
+//! What the commands that draw are asked for: `lab`, `trace` and `why`.
 
 use super::{Command, Error, Value};
 use lexopt::{Arg, Parser, ValueExt};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 const LAB_HELP: &str = "\
@@ -21,6 +22,31 @@ COLUMNS says how wide the time line is where there is no terminal; NO_COLOR
 takes the colours away.
 ";
 
+const TRACE_HELP: &str = "\
+A trace that evloop wrote, in numbers and as a time line
+
+Usage:
+  evloop trace FILE [OPTIONS]
+
+Options:
+  --turns WHICH               longest, last, or those from A to B, as 3..17
+                              [longest]
+  --svg FILE                  draw the time line into this file, too
+  -h, --help                  print this and exit
+
+The file is a Chrome trace: Perfetto opens it, too (https://ui.perfetto.dev).
+";
+
+const WHY_HELP: &str = "\
+Which wakes made task A run before task B, out of a trace that evloop wrote
+
+Usage:
+  evloop why FILE A B
+
+A and B are tasks, by name or by number, as `evloop trace FILE` prints them.
+  -h, --help                  print this and exit
+";
+
 /// Which experiment to run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Lab {
@@ -36,6 +62,31 @@ pub(crate) enum Svg {
     Named,
     File(PathBuf),
     Nowhere,
+}
+
+/// Which trace to show, and what of it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TraceView {
+    pub(crate) file: PathBuf,
+    pub(crate) turns: Turns,
+    pub(crate) svg: Option<PathBuf>,
+}
+
+/// Which turns to show.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Turns {
+    /// That in which tasks held the loop for longest, and its neighbours.
+    Longest,
+    Last,
+    /// These, by their numbers in the trace.
+    Range(RangeInclusive<u64>),
+}
+
+/// Which two tasks of which trace.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Why {
+    pub(crate) file: PathBuf,
+    pub(crate) tasks: [String; 2],
 }
 
 pub(super) fn lab(mut parser: Parser) -> Result<Command, Error> {
@@ -55,4 +106,50 @@ pub(super) fn lab(mut parser: Parser) -> Result<Command, Error> {
         return Err(Error("--svg belongs to an experiment".to_owned()));
     }
     Ok(Command::Lab(lab))
+}
+
+pub(super) fn trace(mut parser: Parser) -> Result<Command, Error> {
+    let (mut file, mut turns, mut svg) = (None, Turns::Longest, None);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(TRACE_HELP.to_owned())),
+            Arg::Long("svg") => svg = Some(Value { option: "--svg", parser: &mut parser }.path("a file")?),
+            Arg::Long("turns") => {
+                let mut value = Value { option: "--turns", parser: &mut parser };
+                turns = value.parse("longest, last, or a range as 3..17", read_turns)?;
+            }
+            Arg::Value(path) if file.is_none() => file = Some(PathBuf::from(path)),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let file = file.ok_or_else(|| Error("trace takes the file of a trace".to_owned()))?;
+    Ok(Command::Trace(TraceView { file, turns, svg }))
+}
+
+/// Both ends of a range belong to it, as a person means it.
+fn read_turns(text: &str) -> Option<Turns> {
+    match text {
+        "longest" => Some(Turns::Longest),
+        "last" => Some(Turns::Last),
+        range => {
+            let (first, last) = range.split_once("..")?;
+            let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+            (first <= last).then_some(Turns::Range(first..=last))
+        }
+    }
+}
+
+pub(super) fn why(mut parser: Parser) -> Result<Command, Error> {
+    let mut values = Vec::new();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(WHY_HELP.to_owned())),
+            Arg::Value(value) if values.len() < 3 => values.push(value),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let Ok([file, a, b]) = <[_; 3]>::try_from(values) else {
+        return Err(Error("why takes the file of a trace and two tasks".to_owned()));
+    };
+    Ok(Command::Why(Why { file: file.into(), tasks: [a.string()?, b.string()?] }))
 }

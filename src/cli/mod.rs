@@ -5,7 +5,7 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use drawn::{Lab, Svg};
+pub(crate) use drawn::{Lab, Svg, TraceView, Turns, Why};
 pub(crate) use serve::{Place, Serve};
 
 use lexopt::{Parser, ValueExt};
@@ -21,7 +21,9 @@ Usage:
   evloop [serve] [OPTIONS]    serve the demo on http://127.0.0.1:8000
   evloop serve --dir PATH     serve the files of a folder
   evloop lab [NAME]           experiments that show how a loop works
-                              (evloop lab --help says more)
+  evloop trace FILE           a trace that evloop wrote, as a time line
+  evloop why FILE A B         which wakes made task A run before task B
+The last three have a --help each.
 
 What:
   --dir PATH                  the folder to serve, in place of the demo
@@ -78,6 +80,10 @@ pub(crate) enum Command {
     Serve(Box<Serve>),
     /// List the experiments, or run one.
     Lab(Lab),
+    /// Show a trace.
+    Trace(TraceView),
+    /// Tell why one task ran before another.
+    Why(Why),
 }
 
 impl Command {
@@ -121,6 +127,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
 fn command(name: &str) -> Option<fn(Parser) -> Result<Command, Error>> {
     match name {
         "lab" => Some(drawn::lab),
+        "trace" => Some(drawn::trace),
+        "why" => Some(drawn::why),
         _ => None,
     }
 }

@@ -4,10 +4,18 @@
 //! a [`Picture`] of it with an explanation in which the measured numbers stand. `evloop lab NAME` prints the picture and
 //! draws it. A new one is a file here and a line in [`ALL`].
 
+mod accept;
+mod backpressure;
 mod blocking;
+mod fairness;
+mod measure;
 mod pool;
 mod quadrants;
 mod recorder;
+mod timer_twins;
+mod timers;
+mod trigger;
+mod wake;
 
 pub(crate) use recorder::Recorder;
 
@@ -24,7 +32,17 @@ pub(crate) struct Experiment {
 }
 
 /// All of them, in the order in which they are best met.
-pub(crate) const ALL: &[Experiment] = &[quadrants::EXPERIMENT, blocking::EXPERIMENT, pool::EXPERIMENT];
+pub(crate) const ALL: &[Experiment] = &[
+    quadrants::EXPERIMENT,
+    blocking::EXPERIMENT,
+    pool::EXPERIMENT,
+    fairness::EXPERIMENT,
+    timers::EXPERIMENT,
+    wake::EXPERIMENT,
+    trigger::EXPERIMENT,
+    accept::EXPERIMENT,
+    backpressure::EXPERIMENT,
+];
 
 /// Lists the experiments, a line each.
 pub(crate) fn list() -> String {

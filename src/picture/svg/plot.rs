@@ -7,6 +7,8 @@ use svg::node::element::{Circle, Group, Line, Polyline, Title};
 const HEIGHT: f64 = 260.0;
 /// As many colours as `style.css` has for curves; after the last they begin again.
 const COLOURS: usize = 6;
+/// A curve of more points is drawn without its dots, which would hide it.
+const DOTS_MAX: usize = 60;
 
 pub(super) fn draw(sheet: &mut Sheet, plot: &Plot) {
     sheet.y += 14.0;
@@ -44,7 +46,7 @@ pub(super) fn draw(sheet: &mut Sheet, plot: &Plot) {
         let places: Vec<String> =
             points.iter().map(|(px, py)| format!("{:.1},{:.1}", at_x(x.place(*px)), at_y(y.place(*py)))).collect();
         sheet.add(Polyline::new().set("points", places.join(" ")).set("class", format!("curve s{colour}")));
-        for (px, py) in points {
+        for (px, py) in points.into_iter().filter(|_| places.len() <= DOTS_MAX) {
             let dot =
                 Circle::new().set("cx", short(at_x(x.place(px)))).set("cy", short(at_y(y.place(py)))).set("r", 3.5);
             let title = Title::new(clean(&format!("{}: {} {px}, {} {py}", series.name, plot.x.name, plot.y.name)));

@@ -4,8 +4,8 @@ mod cli;
 mod demo;
 mod lab;
 mod picture;
-mod trace;
 mod replay;
+mod trace;
 
 use cli::{Command, Lab, Place, Serve, Svg, TraceView};
 use evloop::Runtime;
@@ -21,7 +21,6 @@ use evloop::signal::{SignalKind, exit_on_second, signal};
 use evloop::spawn_blocking;
 use evloop::task::{self, AbortOnDrop};
 use evloop::turn;
-use evloop::task;
 use picture::{Picture, Screen};
 use std::fs;
 use std::io::{self, Write};
@@ -42,7 +41,6 @@ fn main() -> ExitCode {
         }
         Ok(Command::Serve(options)) => {
             log_to_stderr(&options);
-            match runtime(&options).and_then(|runtime| runtime.block_on(serve(*options))) {
             match run(&options) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => complain(&error, 1),
@@ -120,21 +118,15 @@ fn log_to_stderr(options: &Serve) {
     logger.init();
 }
 
-fn runtime(options: &Serve) -> io::Result<Runtime> {
-    let mut builder = Runtime::builder();
-    if let Some(slow) = options.slow_ms {
-        builder = builder.watchdog(Watchdog::new(Duration::from_millis(slow)));
-    }
-    builder.build()
-}
-
-async fn serve(options: Serve) -> io::Result<()> {
 /// Serves, and writes down at the end what the loop did last, if that is wanted.
 fn run(options: &Serve) -> io::Result<()> {
     let trace = options.trace.as_deref().map(|file| Trace::new(file, options.trace_records)).transpose()?;
     let mut builder = Runtime::builder();
     if let Some(trace) = &trace {
         builder = builder.observer(trace.tape());
+    }
+    if let Some(slow) = options.slow_ms {
+        builder = builder.watchdog(Watchdog::new(Duration::from_millis(slow)));
     }
     let served = builder.build()?.block_on(serve(options, trace.as_ref()));
     served.and(trace.map_or(Ok(()), |trace| trace.write()))

@@ -434,6 +434,8 @@ fn dump_of_the_tasks_is_served_and_written_at_a_signal() {
     assert!(lines.any(|line| line.contains("`dump`") && line.contains("runs: it takes this dump")));
     served.signal("TERM");
     assert_eq!(served.end().code(), Some(0));
+}
+
 // --- What the loop did -----------------------------------------------------------------------------------------------
 
 /// The polls in a Chrome trace, if it is a whole one.

@@ -121,9 +121,8 @@ pub mod observe {
     pub use crate::metrics::{Metrics, Served, TimerMetrics, Wakes};
     pub use crate::observer::{JobTimes, Observer, PollTimes};
     pub use crate::tape::{After, Record, Recording, Tape, TapedTask, Turn, Wake, What};
-    pub use crate::trace::{Cause, JobClass, LockId, Phase, Place, Side, Wait};
     pub use crate::tape::{Because, NoAnswer, PhaseRule, Rule, TURN, Violation, Why};
-    pub use crate::trace::{Cause, JobClass, Phase, Side, Wait};
+    pub use crate::trace::{Cause, JobClass, LockId, Phase, Place, Side, Wait};
     pub use crate::view::{ClockView, HookView, ReadyView, SourceView, View, WheelView};
     pub use crate::watchdog::{Holder, SlowPoll, ThreadState, Watchdog};
 }

@@ -573,15 +573,11 @@ pub struct Builder {
     pool: Option<PoolLimits>,
     observers: Vec<Rc<dyn Observer>>,
     watchdog: Option<Watchdog>,
-}
-
-impl Builder {
-    /// The system's clock, the default pool, no observer, no watchdog.
     seed: Option<u64>,
 }
 
 impl Builder {
-    /// The system's clock, the default pool, no observer, tasks polled in the order of their wakes.
+    /// The system's clock, the default pool, no observer, no watchdog, tasks polled in the order of their wakes.
     pub fn new() -> Builder {
         Builder::default()
     }
@@ -657,8 +653,8 @@ impl Builder {
     /// Makes the loop, for this thread.
     ///
     /// # Errors
-    /// When the kernel gives no descriptors for epoll and eventfd or no thread for the watchdog, when the bounds of the pool are such that nothing would get
-    /// done, or when `EVLOOP_POOL_THREADS` is to give them and is no number from 1 to 1,024.
+    /// When the kernel gives no descriptors for epoll and eventfd or no thread for the watchdog, when the bounds of the pool
+    /// are such that nothing would get done, or when `EVLOOP_POOL_THREADS` is to give them and is no number from 1 to 1,024.
     pub fn build(self) -> io::Result<Runtime> {
         let limits = self.pool.map_or_else(PoolLimits::from_environment, Ok)?;
         limits.check()?;

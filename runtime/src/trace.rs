@@ -70,11 +70,11 @@ pub enum Side {
 pub type Place = &'static Location<'static>;
 
 /// Names a lock, a semaphore or a once cell of this thread that somebody has waited for, for as long as it lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LockId(pub(crate) u32);
 
 /// What a task that returned `Pending` waits for, as its last leaf told it; with the place where that was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Wait {
     /// No leaf of ours told: a hand-written future, or one from elsewhere.

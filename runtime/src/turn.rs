@@ -183,7 +183,6 @@ pub fn view() -> View {
     context::current().view()
 }
 
-/// Each live task of this thread's loop, as [`Runtime::dump`](crate::Runtime::dump) tells it from outside.
 /// The [seed](crate::Builder::seed) that was given to the loop of this thread.
 ///
 /// # Panics
@@ -197,6 +196,29 @@ pub fn seed() -> Option<u64> {
 /// A number by chance, the loop's: from its [seed](crate::Builder::seed), so that a program that needs chance does the same
 /// again by the same seed; else one that nobody knows beforehand. It is for delays, samples and names that are not to
 /// collide, not for keys.
+///
+/// # Panics
+/// When this thread is in no loop.
+///
+/// # Examples
+/// A delay before the next attempt that is not everybody's:
+/// ```
+/// use evloop_runtime::{Runtime, turn};
+/// use std::time::Duration;
+///
+/// let delay = |seed| {
+///     let runtime = Runtime::builder().seed(seed).build().unwrap();
+///     runtime.block_on(async { Duration::from_millis(500 + turn::random() % 500) })
+/// };
+/// assert_eq!(delay(1), delay(1));
+/// ```
+#[must_use]
+#[track_caller]
+pub fn random() -> u64 {
+    context::with(|core| core.chance.next())
+}
+
+/// Each live task of this thread's loop, as [`Runtime::dump`](crate::Runtime::dump) tells it from outside.
 ///
 /// # Panics
 /// When this thread is in no loop.
@@ -218,21 +240,6 @@ pub fn seed() -> Option<u64> {
 #[track_caller]
 pub fn dump() -> Dump {
     context::current().dump()
-/// A delay before the next attempt that is not everybody's:
-/// ```
-/// use evloop_runtime::{Runtime, turn};
-/// use std::time::Duration;
-///
-/// let delay = |seed| {
-///     let runtime = Runtime::builder().seed(seed).build().unwrap();
-///     runtime.block_on(async { Duration::from_millis(500 + turn::random() % 500) })
-/// };
-/// assert_eq!(delay(1), delay(1));
-/// ```
-#[must_use]
-#[track_caller]
-pub fn random() -> u64 {
-    context::with(|core| core.chance.next())
 }
 
 /// Lets `observer` look on at the loop of this thread, after those who do already, until what comes back is dropped.

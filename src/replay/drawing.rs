@@ -116,7 +116,7 @@ impl Drawing<'_> {
             self.lanes.span(row, Kind::Queue, format!("queued, woken by {by}"), since, from);
         }
         let then = match then {
-            After::Waits(wait) => format!("waits for {wait}"),
+            After::Waits(wait) => format!("waits for {}", self.recording.wait(wait)),
             After::Ended => "ended".to_owned(),
             After::Open => "goes on".to_owned(),
         };

@@ -7,7 +7,6 @@ use crate::codec::date::Date;
 use bytes::BytesMut;
 use evloop_runtime::engine::{Arena, Key, ServedCounts};
 use evloop_runtime::observe::Doing;
-use evloop_runtime::time::turn_millis;
 use evloop_runtime::time::{date, turn_millis};
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;

@@ -31,7 +31,7 @@ use crate::clock::Clock;
 use crate::observer::{JobTimes, Observer};
 use crate::trace::{Cause, Phase, Wait};
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::num::NonZeroU32;
 use std::panic::Location;
@@ -141,7 +141,7 @@ impl Observer for Tape {
     fn poll_end(&self, _task: Key, wait: Option<Wait>) {
         let mut reel = self.reel.borrow_mut();
         let now = reel.now();
-        reel.end_poll(now, wait.map_or(After::Ended, After::Waits));
+        reel.end_poll(now, wait);
     }
 
     fn ended(&self, task: Key) {
@@ -155,7 +155,7 @@ impl Observer for Tape {
     fn left(&self) {
         let mut reel = self.reel.borrow_mut();
         let now = reel.now();
-        reel.end_poll(now, After::Ended); // of a future that has panicked nobody has told the end
+        reel.end_poll(now, None); // of a future that has panicked nobody has told the end
         reel.close(now);
         reel.push(now, now, now, What::Left);
     }
@@ -166,6 +166,8 @@ impl Observer for Tape {
 /// Records are numbered from 0 as they come; the one with number `n` lies at place `n % capacity` of the ring.
 struct Reel {
     ring: Vec<Record>,
+    /// What the task of the poll at that place of the ring waits for.
+    waits: Vec<Wait>,
     capacity: usize,
     /// The number of the next record.
     next: u64,
@@ -232,6 +234,7 @@ impl Reel {
     fn new(capacity: usize) -> Reel {
         Reel {
             ring: Vec::with_capacity(capacity),
+            waits: Vec::with_capacity(capacity),
             capacity,
             next: 0,
             clock: None,
@@ -281,6 +284,7 @@ impl Reel {
         self.next += 1;
         if self.ring.len() < self.capacity {
             self.ring.push(record);
+            self.waits.push(Wait::Unknown);
             return number;
         }
         let place = self.place(number);
@@ -365,10 +369,17 @@ impl Reel {
         self.poll = Some(Polled { task, number, then: None });
     }
 
-    fn end_poll(&mut self, now: u64, after: After) {
+    fn end_poll(&mut self, now: u64, wait: Option<Wait>) {
         let Some(poll) = self.poll.as_mut().filter(|poll| poll.then.is_none()) else { return };
+        let after = if wait.is_some() { After::Waits(0) } else { After::Ended }; // which wait, a recording finds out
         poll.then = Some(after);
         let number = poll.number;
+        let place = self.place(number);
+        if number >= self.oldest()
+            && let Some(wait) = wait
+        {
+            self.waits[place] = wait;
+        }
         if let Some(record) = self.record(number) {
             record.end = now;
             if let What::Poll { then, .. } = &mut record.what {
@@ -408,11 +419,26 @@ impl Reel {
             let place = usize::try_from(open - oldest).expect("it is one of those in memory");
             records[place].end = now;
         }
+        let waits = self.name_waits(&mut records);
         let live = self.live.iter().zip(0..);
         let live = live.filter_map(|(place, index)| Some(place.spawn.as_ref()?.of(Key::new(index, place.stamp))));
         let mut tasks: Vec<TapedTask> = self.gone.iter().map(|(_, key, spawn)| spawn.of(*key)).chain(live).collect();
         tasks.sort_unstable_by_key(|task| task.key.stamp());
-        Recording { records, tasks, dropped: oldest, shuffled: self.shuffled }
+        Recording { records, tasks, waits, dropped: oldest, shuffled: self.shuffled }
+    }
+
+    /// Has the polls among the records, which are all that are here, name what their tasks wait for: each wait once.
+    fn name_waits(&self, records: &mut [Record]) -> Vec<String> {
+        let (mut names, mut known) = (Vec::new(), HashMap::new());
+        for (record, number) in records.iter_mut().zip(self.oldest()..) {
+            let What::Poll { then: After::Waits(name), .. } = &mut record.what else { continue };
+            let wait = self.waits[self.place(number)];
+            *name = *known.entry(wait).or_insert_with(|| {
+                names.push(text::wait_words(wait));
+                u32::try_from(names.len() - 1).expect("a tape has fewer records than that")
+            });
+        }
+        names
     }
 }
 

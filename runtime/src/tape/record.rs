@@ -1,7 +1,7 @@
 //! What stands on a tape.
 
 use crate::arena::Key;
-use crate::trace::{Cause, JobClass, Phase, Wait};
+use crate::trace::{Cause, JobClass, Phase};
 use std::num::NonZeroU32;
 
 /// One thing that happened, and when.
@@ -87,8 +87,8 @@ pub struct Wake {
 /// What came of a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum After {
-    /// The task waits.
-    Waits(Wait),
+    /// The task waits, for what [`Recording::waits`](super::Recording::waits) has at that place.
+    Waits(u32),
     /// The task has ended.
     Ended,
     /// The poll was not over when the [`Recording`](super::Recording) was made.

@@ -12,6 +12,8 @@ pub struct Recording {
     /// The tasks of which there are records, and those that have not ended, in the order in which they were spawned. Those
     /// that were spawned before the tape looked on are not here, nor is the future of `block_on`.
     pub tasks: Vec<TapedTask>,
+    /// What tasks waited for, in words: each once, in the order of the records.
+    pub waits: Vec<String>,
     /// How many records before these the tape had no more room for.
     pub dropped: u64,
     /// The loop polls in another order than that of the wakes, on purpose.
@@ -78,6 +80,12 @@ impl Recording {
             None if key == Key::NONE => "root".to_owned(),
             None => format!("task {key:?}"),
         }
+    }
+
+    /// What a task waited for, in words, by the number in [`After::Waits`](super::After::Waits).
+    #[must_use]
+    pub fn wait(&self, number: u32) -> &str {
+        usize::try_from(number).ok().and_then(|place| self.waits.get(place)).map_or("something unknown", String::as_str)
     }
 
     /// The place of the record in which the poll at that place was woken, if it is known and still here.

@@ -1,4 +1,4 @@
-//! Keys, causes and waits as words in a file, and back.
+//! Keys and causes as words in a file, and back; and waits as words.
 
 use crate::arena::Key;
 use crate::trace::{Cause, JobClass, Phase, Side, Wait};
@@ -32,23 +32,6 @@ const CAUSES: [(Cause, &str); 5] = [
     (Cause::Timer, "timer"),
     (Cause::Mail, "mail"),
     (Cause::Outside, "outside"),
-];
-
-/// Those without a key.
-const WAITS: [Wait; 13] = [
-    Wait::Unknown,
-    Wait::Receive,
-    Wait::Send,
-    Wait::Oneshot,
-    Wait::Notify,
-    Wait::Semaphore,
-    Wait::Lock,
-    Wait::Barrier,
-    Wait::OnceCell,
-    Wait::Change,
-    Wait::Cancel,
-    Wait::Pool,
-    Wait::Turn,
 ];
 
 fn word<T: Copy + PartialEq>(table: &[(T, &'static str)], value: T) -> &'static str {
@@ -89,36 +72,13 @@ pub(super) fn cause(text: &str) -> Option<Cause> {
     }
 }
 
-pub(super) fn wait_word(wait: Wait) -> String {
-    let word = match wait {
-        Wait::Timer(timer) => return format!("timer {timer:?}"),
-        Wait::Source(source, Side::Read) => return format!("read {source:?}"),
-        Wait::Source(source, Side::Write) => return format!("write {source:?}"),
-        Wait::Task(task) => return format!("task {task:?}"),
-        Wait::Unknown => "unknown",
-        Wait::Receive => "receive",
-        Wait::Send => "send",
-        Wait::Oneshot => "oneshot",
-        Wait::Notify => "notify",
-        Wait::Semaphore => "semaphore",
-        Wait::Lock => "lock",
-        Wait::Barrier => "barrier",
-        Wait::OnceCell => "once cell",
-        Wait::Change => "change",
-        Wait::Cancel => "cancel",
-        Wait::Pool => "pool",
-        Wait::Turn => "turn",
-    };
-    word.to_owned()
-}
-
-pub(super) fn wait(text: &str) -> Option<Wait> {
-    let (what, of) = text.split_once(' ').unwrap_or((text, ""));
-    match (what, key(of)) {
-        ("timer", Some(timer)) => Some(Wait::Timer(timer)),
-        ("read", Some(source)) => Some(Wait::Source(source, Side::Read)),
-        ("write", Some(source)) => Some(Wait::Source(source, Side::Write)),
-        ("task", Some(task)) => Some(Wait::Task(task)),
-        _ => WAITS.into_iter().find(|known| wait_word(*known) == text),
+pub(super) fn wait_words(wait: Wait) -> String {
+    match wait {
+        Wait::Timer(timer) => format!("timer {timer:?}"),
+        Wait::Source(source, Side::Read) => format!("something to read from source {source:?}"),
+        Wait::Source(source, Side::Write) => format!("room to write to source {source:?}"),
+        Wait::Task(task) => format!("the end of task {task:?}"),
+        Wait::AnyTask(task) => format!("the end of the first of several tasks, as of {task:?}"),
+        other => other.to_string(),
     }
 }

@@ -12,12 +12,13 @@ use crate::chance::Chance;
 use crate::context;
 use crate::io::{AsyncRead, AsyncWrite};
 use crate::time::{Sleep, sleep_until};
-use crate::trace::{Wait, waits_for};
+use crate::trace::{Place, Wait, waits_for};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -98,12 +99,13 @@ impl Network {
     ///
     /// # Panics
     /// When that is none: nothing could ever pass.
+    #[track_caller]
     pub fn connect(&self, pipe_bytes: usize) -> End {
         assert!(pipe_bytes > 0, "a pipe without room lets nothing pass");
         let mut backlog = self.backlog.borrow_mut();
         let weather = backlog.weather.as_ref().map(Weather::split);
         let pipes = [(); 2].map(|()| Pipe::new(pipe_bytes, weather.as_ref().map(Weather::split)));
-        let (client, server) = pair(pipes, weather.as_ref());
+        let (client, server) = pair(pipes, weather.as_ref(), Location::caller());
         if weather.is_some_and(|weather| weather.chance.happens(weather.faults.refused_percent)) {
             drop(backlog);
             client.break_off(ErrorKind::ConnectionRefused);
@@ -136,6 +138,7 @@ impl Network {
     ///
     /// # Errors
     /// When the network was [closed](Network::close).
+    #[track_caller]
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<ServerEnd>> {
         let mut backlog = self.backlog.borrow_mut();
         if backlog.closed {
@@ -148,7 +151,7 @@ impl Network {
         let former = backlog.acceptor.replace(cx.waker().clone());
         drop(backlog);
         drop(former);
-        waits_for(Wait::Receive);
+        waits_for(Wait::Receive(Location::caller()));
         Poll::Pending
     }
 
@@ -190,7 +193,7 @@ impl fmt::Debug for Network {
 }
 
 /// The two ends of a connection by these pipes: of the client, and of the server.
-fn pair([mut up, mut down]: [Pipe; 2], weather: Option<&Weather>) -> (End, End) {
+fn pair([mut up, mut down]: [Pipe; 2], weather: Option<&Weather>, made_at: Place) -> (End, End) {
     if let Some(Weather { faults, chance }) =
         weather.filter(|weather| weather.chance.happens(weather.faults.cut_percent))
     {
@@ -198,8 +201,9 @@ fn pair([mut up, mut down]: [Pipe; 2], weather: Option<&Weather>) -> (End, End) 
         first.cut_in(chance.below(faults.cut_bytes_max.saturating_add(1)));
     }
     let (up, down, seen) = (up.shared(), down.shared(), Rc::default());
-    let client = End { incoming: Rc::clone(&down), outgoing: Rc::clone(&up), seen: Rc::clone(&seen), arrival: None };
-    (client, End { incoming: up, outgoing: down, seen, arrival: None })
+    let client =
+        End { incoming: Rc::clone(&down), outgoing: Rc::clone(&up), seen: Rc::clone(&seen), arrival: None, made_at };
+    (client, End { incoming: up, outgoing: down, seen, arrival: None, made_at })
 }
 
 /// What the server did with its end.
@@ -249,6 +253,8 @@ pub struct End {
     seen: Rc<Seen>,
     /// When there will be something to read.
     arrival: Option<Sleep>,
+    /// Where it was connected.
+    made_at: Place,
 }
 
 impl End {
@@ -372,7 +378,7 @@ impl AsyncRead for End {
                 NotYet::Until(due) => Some(sleep_until(due)),
             };
             let arrived = self.arrival.as_mut().map_or(Poll::Pending, |arrival| Pin::new(arrival).poll(cx));
-            waits_for(Wait::Receive);
+            waits_for(Wait::Receive(self.made_at));
             ready!(arrived);
         }
     }
@@ -392,7 +398,7 @@ impl AsyncWrite for End {
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
-                waits_for(Wait::Send);
+                waits_for(Wait::Send(self.made_at));
                 Poll::Pending
             }
         }

@@ -121,7 +121,10 @@ struct PollArgs {
     wake: Option<NonZeroU32>,
     #[serde(default)]
     from: u32,
+    /// For people, where there is a number of a wait.
     then: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waits: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -185,7 +188,7 @@ struct Writer<'a, W> {
 
 impl<W: Write> Writer<'_, W> {
     fn write(mut self) -> io::Result<()> {
-        let Recording { records, tasks, dropped, shuffled } = self.recording;
+        let Recording { records, tasks, waits, dropped, shuffled } = self.recording;
         let other = Other { evloop: Some(Head { version: VERSION, dropped: *dropped, shuffled: *shuffled }) };
         self.out.write_all(b"{\"displayTimeUnit\":\"ns\",\"otherData\":")?;
         serde_json::to_writer(&mut self.out, &other)?;
@@ -196,7 +199,9 @@ impl<W: Write> Writer<'_, W> {
             let task = Task { key, name: name.clone(), spawned_at: spawned_at.clone(), parent };
             serde_json::to_writer(&mut self.out, &task)?;
         }
-        self.out.write_all(b"],\n\"traceEvents\":[\n")?;
+        self.out.write_all(b"],\n\"evloopWaits\":")?;
+        serde_json::to_writer(&mut self.out, waits)?;
+        self.out.write_all(b",\n\"traceEvents\":[\n")?;
         let lanes = Lanes::of(records);
         serde_json::to_writer(&mut self.out, &name("process_name", LOOP, &NameArgs { name: "evloop" }))?;
         self.event(&name("thread_name", LOOP, &NameArgs { name: "loop" }))?;
@@ -249,7 +254,8 @@ impl<W: Write> Writer<'_, W> {
                     waited_ns: record.waited(),
                     wake: wake.map(|wake| wake.number),
                     from: wake.map_or(0, |wake| wake.from),
-                    then: then_word(then),
+                    then: self.then_words(then),
+                    waits: if let After::Waits(wait) = then { Some(wait) } else { None },
                 };
                 self.slice(&recording.name(task), "poll", record, LOOP, Some(args))?;
                 self.arrow(at, record)
@@ -265,6 +271,14 @@ impl<W: Write> Writer<'_, W> {
             }
             What::Attached => self.instant("the tape looks on", "attached", record.begin, None::<()>),
             What::Left => self.instant("the loop leaves its run", "left", record.begin, None::<()>),
+        }
+    }
+
+    fn then_words(&self, then: After) -> String {
+        match then {
+            After::Waits(wait) => format!("waits for {}", self.recording.wait(wait)),
+            After::Ended => "ended".to_owned(),
+            After::Open => "open".to_owned(),
         }
     }
 
@@ -293,14 +307,6 @@ fn name<'a>(what: &'a str, track: u32, args: &'a NameArgs<'a>) -> Event<'a, &'a 
 fn micros(nanos: u64) -> Box<RawValue> {
     let text = format!("{}.{:03}", nanos / 1_000, nanos % 1_000);
     RawValue::from_string(text).expect("digits around a point are a number")
-}
-
-fn then_word(then: After) -> String {
-    match then {
-        After::Waits(wait) => text::wait_word(wait),
-        After::Ended => "ended".to_owned(),
-        After::Open => "open".to_owned(),
-    }
 }
 
 /// Tracks on which jobs do not overlap.
@@ -360,12 +366,13 @@ impl<'de> Visitor<'de> for File<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Recording, A::Error> {
-        let (mut head, mut records, mut tasks) = (None, None, None);
+        let (mut head, mut records, mut tasks, mut waits) = (None, None, None, None);
         while let Some(key) = map.next_key::<String>()? {
             self.left.set(EVENT_BYTES_MAX);
             let repeated = match &*key {
                 "otherData" => head.replace(map.next_value::<Other>()?.evloop).is_some(),
                 "evloopTasks" => tasks.replace(map.next_value_seed(Each { left: self.left, read: task })?).is_some(),
+                "evloopWaits" => waits.replace(map.next_value_seed(Each { left: self.left, read: wait })?).is_some(),
                 "traceEvents" => {
                     records.replace(map.next_value_seed(Each { left: self.left, read: record })?).is_some()
                 }
@@ -384,7 +391,17 @@ impl<'de> Visitor<'de> for File<'_> {
         if head.version != VERSION {
             return Err(A::Error::custom(format_args!("version {} of it is not known, {VERSION} is", head.version)));
         }
-        Ok(Recording { records, tasks, dropped: head.dropped, shuffled: head.shuffled })
+        let waits: Vec<String> = waits.ok_or_else(|| A::Error::missing_field("evloopWaits"))?;
+        let unknown = |record: &&Record| match record.what {
+            What::Poll { then: After::Waits(wait), .. } => {
+                usize::try_from(wait).map_or(true, |wait| wait >= waits.len())
+            }
+            _ => false,
+        };
+        if let Some(record) = records.iter().find(unknown) {
+            return Err(A::Error::custom(format_args!("`evloopWaits` has not what {:?} waits for", record.what)));
+        }
+        Ok(Recording { records, tasks, waits, dropped: head.dropped, shuffled: head.shuffled })
     }
 }
 
@@ -429,6 +446,11 @@ fn task(Task { key, name, spawned_at, parent }: &Task) -> Result<Option<TapedTas
     Ok(Some(TapedTask { key: key_of(key)?, name, spawned_at, parent: key_of(parent)? }))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the elements of other lists, which may be wrong")]
+fn wait(words: &String) -> Result<Option<String>, String> {
+    Ok(Some(words.clone()))
+}
+
 fn record(event: &ReadEvent) -> Result<Option<Record>, String> {
     let phase = |event: &ReadEvent| text::phase(&event.name).ok_or_else(|| unknown("phase", &event.name));
     let mut since_before = 0;
@@ -466,10 +488,11 @@ fn poll(args: &PollArgs) -> Result<What, String> {
         task: key_of(&args.task)?,
         cause: text::cause(&args.cause).ok_or_else(|| unknown("cause", &args.cause))?,
         wake: args.wake.map(|number| Wake { number, from: args.from }),
-        then: match &*args.then {
-            "ended" => After::Ended,
-            "open" => After::Open,
-            wait => After::Waits(text::wait(wait).ok_or_else(|| unknown("wait", wait))?),
+        then: match (&*args.then, args.waits) {
+            (_, Some(wait)) => After::Waits(wait),
+            ("ended", None) => After::Ended,
+            ("open", None) => After::Open,
+            (other, None) => return Err(unknown("end of a poll", other)),
         },
     })
 }

@@ -1,7 +1,7 @@
 //! What is written is read again; what is broken is refused.
 
 use super::*;
-use crate::trace::{JobClass, Side, Wait};
+use crate::trace::JobClass;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -14,33 +14,12 @@ fn causes() -> impl Strategy<Value = Cause> {
     prop_oneof![keys().prop_map(Cause::Task), proptest::sample::select(others.to_vec())]
 }
 
-fn waits() -> impl Strategy<Value = Wait> {
-    prop_oneof![
-        keys().prop_map(Wait::Timer),
-        keys().prop_map(Wait::Task),
-        keys().prop_map(|key| Wait::Source(key, Side::Read)),
-        keys().prop_map(|key| Wait::Source(key, Side::Write)),
-        proptest::sample::select(vec![
-            Wait::Unknown,
-            Wait::Receive,
-            Wait::Send,
-            Wait::Oneshot,
-            Wait::Notify,
-            Wait::Semaphore,
-            Wait::Lock,
-            Wait::Barrier,
-            Wait::OnceCell,
-            Wait::Change,
-            Wait::Cancel,
-            Wait::Pool,
-            Wait::Turn
-        ]),
-    ]
-}
+/// Each poll waits for one of so many things.
+const WAITS: u32 = 5;
 
 fn things() -> impl Strategy<Value = What> {
     let phases = [Phase::Run, Phase::Idle, Phase::Prepare, Phase::Poll, Phase::Mail, Phase::Check, Phase::Timers];
-    let then = prop_oneof![Just(After::Ended), Just(After::Open), waits().prop_map(After::Waits)];
+    let then = prop_oneof![Just(After::Ended), Just(After::Open), (0..WAITS).prop_map(After::Waits)];
     let wake = proptest::option::of((any::<NonZeroU32>(), any::<u32>()));
     prop_oneof![
         proptest::sample::select(phases.to_vec()).prop_map(What::Phase),
@@ -77,12 +56,13 @@ prop_compose! {
     fn recordings()(
         records in vec(records(), 0..40),
         tasks in vec((keys(), proptest::option::of(any::<String>()), any::<String>(), keys()), 0..9),
+        waits in vec(any::<String>(), WAITS as usize),
         dropped: u32,
         shuffled: bool,
     ) -> Recording {
         let tasks = tasks.into_iter();
         let tasks = tasks.map(|(key, name, spawned_at, parent)| TapedTask { key, name, spawned_at, parent }).collect();
-        Recording { records, tasks, dropped: u64::from(dropped), shuffled }
+        Recording { records, tasks, waits, dropped: u64::from(dropped), shuffled }
     }
 }
 
@@ -118,7 +98,8 @@ fn refused(file: &str) -> String {
 #[test]
 fn what_is_no_trace_of_ours_is_refused_by_name() {
     let with = |event: &str| {
-        let head = r#"{"otherData":{"evloop":{"version":1,"dropped":0,"shuffled":false}},"evloopTasks":[],"#;
+        let head =
+            r#"{"otherData":{"evloop":{"version":1,"dropped":0,"shuffled":false}},"evloopTasks":[],"evloopWaits":[],"#;
         format!("{head}\n\"traceEvents\":[{event}]}}")
     };
     for (file, named) in [

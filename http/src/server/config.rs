@@ -2,6 +2,7 @@
 
 use crate::access_log::AccessLog;
 use crate::limits::{Limits, Timeouts};
+use evloop_runtime::sync::CancellationToken;
 use std::time::Duration;
 
 /// What becomes of a request whose client ends its own side before the answer.
@@ -32,6 +33,8 @@ pub(super) struct Config {
     pub(super) concurrency_max: Option<usize>,
     /// Requests altogether; after them the server stops.
     pub(super) requests_max: Option<u64>,
+    /// Cancelled when the stop begins.
+    pub(super) stopping: CancellationToken,
 }
 
 impl Default for Config {
@@ -45,6 +48,7 @@ impl Default for Config {
             connections_max: None,
             concurrency_max: None,
             requests_max: None,
+            stopping: CancellationToken::new(),
         }
     }
 }

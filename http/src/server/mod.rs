@@ -36,6 +36,8 @@ use crate::limits::{Limits, Timeouts};
 use config::Config;
 use evloop_runtime::TaskBuilder;
 use evloop_runtime::net::{TcpListener, ToSocketAddrs, ToUnixAddr, UnixListener};
+use evloop_runtime::spawn;
+use evloop_runtime::sync::CancellationToken;
 use evloop_runtime::time::sleep;
 use lifespan::Running;
 use serve::Serve;
@@ -137,6 +139,33 @@ impl<L: Listener> Server<L> {
         self
     }
 
+    /// Cancels this token when a stop begins, for whatever reason, so that answers without an end can come to theirs: a
+    /// graceful stop waits for every request, and an application's [lifespan](App::lifespan) ends after the last of them.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_http::router::{Request, Response, Router};
+    /// use evloop_http::testing;
+    /// use evloop_runtime::sync::CancellationToken;
+    /// use std::future::pending;
+    ///
+    /// let stopping = CancellationToken::new();
+    /// let stopped = stopping.clone();
+    /// let app = Router::new().get("/events", move |_: Request| {
+    ///     let stopped = stopped.clone();
+    ///     async { Response::produce(|_| async move { stopped.run_until_cancelled(pending()).await.unwrap_or(Ok(())) }) }
+    /// });
+    /// testing::drive_with(|server| server.stopping(stopping), app, async |client| {
+    ///     let mut events = client.get("/events").send_streaming().await;
+    ///     assert_eq!(client.stop().await, 0, "nothing had to be cut");
+    ///     assert_eq!(events.piece().await, None);
+    /// });
+    /// ```
+    pub fn stopping(mut self, token: CancellationToken) -> Server<L> {
+        self.config.stopping = token;
+        self
+    }
+
     /// Whether a client that ends its own side may still be answered. It is, by default.
     pub fn half_close(mut self, half_close: HalfClose) -> Server<L> {
         self.config.half_close = half_close;
@@ -184,7 +213,7 @@ impl<L: Listener> Server<L> {
     pub async fn serve_until<A: App>(self, app: A, stop: impl Future<Output = ()>) -> io::Result<usize> {
         let Server { mut listener, config } = self;
         listener.prepare()?;
-        let graceful = config.graceful;
+        let (graceful, stopping) = (config.graceful, config.stopping.clone());
         let mut stop = pin!(stop);
         let Some(started) = start(&app, stop.as_mut()).await else { return Ok(0) };
         let (lifespan, state) = started?;
@@ -193,6 +222,7 @@ impl<L: Listener> Server<L> {
         accept(listener, &shared, stop).await?;
 
         shared.stop(Stop::Gracefully);
+        stopping.cancel();
         let mut limit = pin!(sleep(graceful));
         poll_fn(|cx| if shared.poll_drained(cx).is_ready() { Poll::Ready(()) } else { limit.as_mut().poll(cx) }).await;
         let ended = shared.unanswered();

@@ -21,6 +21,7 @@ use evloop::signal::{SignalKind, exit_on_second, signal};
 use evloop::spawn_blocking;
 use evloop::task::{self, AbortOnDrop};
 use evloop::turn;
+use evloop::sync::CancellationToken;
 use picture::{Picture, Screen};
 use std::fs;
 use std::io::{self, Write};
@@ -142,37 +143,53 @@ async fn serve(options: &Serve, trace: Option<&Rc<Trace>>) -> io::Result<()> {
             serve_app(files, options).await
         }
         None => serve_app(trace::with_route(demo::app(), trace), options).await,
+async fn serve(options: Serve) -> io::Result<()> {
+    let stopping = CancellationToken::new();
+    match &options.dir {
+        Some(folder) => {
+            let files = Files::new(folder)?.listing(options.listing);
+            serve_app(files, stopping, &options).await
+        }
+        None => serve_app(demo::app(&demo::Live::new(stopping.clone())), stopping, &options).await,
     }
 }
 
-async fn serve_app(app: impl App, options: &Serve) -> io::Result<()> {
+async fn serve_app(app: impl App, stopping: CancellationToken, options: &Serve) -> io::Result<()> {
     let listen = ListenOptions::new().backlog(options.backlog);
     match &options.place {
         Place::Inet(host, port) => {
             let addresses = lookup_host((&**host, *port)).await?;
             let listener = listen.listen(addresses[0])?;
             let place = format!("http://{}/", listener.local_addr()?);
-            serve_at(Server::new(listener), app, options, &place).await
+            serve_at(Server::new(listener), app, stopping, options, &place).await
         }
         Place::Unix(path) => {
             let listener = listen.listen_unix(path)?;
-            serve_at(Server::new(listener), app, options, &format!("unix:{}", path.display())).await
+            let place = format!("unix:{}", path.display());
+            serve_at(Server::new(listener), app, stopping, options, &place).await
         }
         Place::Inherited(number) => {
             let place = format!("descriptor {number}");
             match Inherited::from_fd(*number)? {
-                Inherited::Tcp(listener) => serve_at(Server::new(listener), app, options, &place).await,
-                Inherited::Unix(listener) => serve_at(Server::new(listener), app, options, &place).await,
+                Inherited::Tcp(listener) => serve_at(Server::new(listener), app, stopping, options, &place).await,
+                Inherited::Unix(listener) => serve_at(Server::new(listener), app, stopping, options, &place).await,
             }
         }
     }
 }
 
-async fn serve_at<L: Listener>(server: Server<L>, app: impl App, options: &Serve, place: &str) -> io::Result<()> {
+async fn serve_at<L: Listener>(
+    server: Server<L>,
+    app: impl App,
+    stopping: CancellationToken,
+    options: &Serve,
+    place: &str,
+) -> io::Result<()> {
     let mut server = server
         .timeouts(options.timeouts)
         .graceful_timeout(options.graceful.unwrap_or(Duration::MAX))
-        .access_log(options.access_log);
+        .access_log(options.access_log)
+        .stopping(stopping);
     if let Some(connections) = options.connections_max {
         server = server.connections_max(connections);
     }

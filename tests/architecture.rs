@@ -129,7 +129,7 @@ const ROOT_LAYERS: &[Layer] = &[
 #[rustfmt::skip]
 const ROOT: &[Room] = &[
     room("R0", "cli/",     "the options, their checks and their wording"),
-    room("R0", "demo.rs",  "the applications that the program can serve"),
+    room("R0", "demo/",    "the application that the program serves, and what its live page is told"),
     room("R0", "guide/",   "names of other loops, and what does the same here"),
     room("R0", "picture/", "time lines and curves, as text and as drawings"),
     room("R0", "trace.rs", "the tape of the program: its file, its signal, its route"),

@@ -1,4 +1,14 @@
-//! The application that `evloop serve` serves: one route for each thing there is to see.
+//! The application that `evloop serve` serves: one route for each thing there is to see, and a page that shows the loop.
+
+mod gauge;
+mod guard;
+mod live;
+mod page;
+mod play;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use live::Live;
 
 use bytes::Bytes;
 use evloop::http::asgi::{self, Address};
@@ -14,17 +24,23 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 const HELLO: &str = "Hello, World!";
-/// Two answers stand behind one address: a cache must keep them apart.
-const VARY: FieldLine = FieldLine::new("vary: accept\r\n");
-const PAGE: &str = include_str!("page.html");
 
 /// The longest wait that can be asked for: an hour, in milliseconds.
 const MS_MAX: u64 = 3_600_000;
 
 /// The demo.
-pub(crate) fn app() -> Router {
+pub(crate) fn app(live: &Live) -> Router {
+    let on = |answer: fn(&Live, &Request) -> Response| {
+        let live = live.clone();
+        move |request: Request| std::future::ready(answer(&live, &request))
+    };
     Router::new()
-        .get("/", |request: Request| async move { home(&request) })
+        .get("/", |request: Request| async move { page::home(&request) })
+        .get("/page.css", |request: Request| async move { page::STYLE.answer(&request) })
+        .get("/page.js", |request: Request| async move { page::SCRIPT.answer(&request) })
+        .get("/live", on(Live::look))
+        .post("/sleepers", on(|live, request| play::sleepers(live, request).into_response()))
+        .post("/ticker", on(|live, request| play::ticker(live, request).into_response()))
         .get("/plaintext", |_: Request| async { HELLO })
         .post("/echo", |request: Request| async { echo(request) })
         .get("/stream", |_: Request| async { lines() })
@@ -32,17 +48,10 @@ pub(crate) fn app() -> Router {
         .get("/headers", |request: Request| async move { headers(&request) })
         .get("/sleep", on_the_timer)
         .get_blocking("/block", |request: BlockingRequest| on_the_pool(&request))
-        .get("/block-loop", |request: Request| async move { on_the_loop(&request) })
+        .get("/block-loop", on(|live, request| on_the_loop(live, request).into_response()))
         .get("/panic", |_: Request| async { panics() })
         .get("/dump", |_: Request| async { turn::dump().to_string() })
         .get("/status/{code}", |request: Request| async move { status(&request) })
-}
-
-/// The page for a browser, one line for others.
-fn home(request: &Request) -> Response {
-    let wants_page = request.header("accept").is_some_and(|accept| accept.contains("text/html"));
-    let response = if wants_page { Response::html(PAGE) } else { HELLO.into_response() };
-    response.with_line(VARY)
 }
 
 /// The request's body, as it comes.
@@ -130,8 +139,9 @@ fn on_the_pool(request: &BlockingRequest) -> Result<String, Response> {
 }
 
 /// The mistake, to be looked at: while this sleeps, nobody is served.
-fn on_the_loop(request: &Request) -> Result<String, Response> {
+fn on_the_loop(live: &Live, request: &Request) -> Result<String, Response> {
     let wait = wait(request.query_param("ms"))?;
+    live.doing("GET /block-loop");
     std::thread::sleep(wait);
     Ok(format!("blocked the loop for {} ms\n", wait.as_millis()))
 }

@@ -2,6 +2,12 @@
 
 mod drawn;
 mod serve;
+/// Writes to the standard output, which may be closed; then nobody wants to know.
+pub(crate) fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +17,7 @@ pub(crate) use serve::{Place, Serve};
 use lexopt::{Parser, ValueExt};
 use std::ffi::OsString;
 use std::fmt;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -36,7 +36,6 @@ use crate::limits::{Limits, Timeouts};
 use config::Config;
 use evloop_runtime::TaskBuilder;
 use evloop_runtime::net::{TcpListener, ToSocketAddrs, ToUnixAddr, UnixListener};
-use evloop_runtime::spawn;
 use evloop_runtime::sync::CancellationToken;
 use evloop_runtime::time::sleep;
 use lifespan::Running;

@@ -75,6 +75,7 @@ const RUNTIME: &[Room] = &[
     room("L3", "metrics.rs",    "a loop in numbers: the board and the engines read together"),
     room("L3", "view.rs",       "a loop as it stands, for those who draw it"),
     room("L3", "dump/",         "each task and what it waits for, found out without polling it"),
+    room("L3", "histograms.rs", "an observer that keeps how long things take"),
     room("L3", "registered.rs", "a source tied to its key for as long as it lives, in the current core"),
     room("L3", "runtime.rs",    "Builder, Runtime, block_on and the turn"),
     room("L3", "spawn/",        "new tasks for this thread's loop, new jobs for its pool"),

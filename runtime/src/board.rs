@@ -34,12 +34,11 @@ pub(crate) enum Number {
     /// In nanoseconds.
     TimersLateMax,
     Sources,
-    /// The turn's time, in nanoseconds since the loop's clock was made.
-    Now,
-    /// How much of that the loop has worked, in nanoseconds.
+    /// How long the loop has worked, as of its last wait, in nanoseconds.
     Busy,
-    /// When the loop began to wait, in nanoseconds since its clock was made, or 0 while it does not wait.
-    AsleepSince,
+    /// How long the loop has waited, in nanoseconds; while it waits, [`WAITS`] and how long it has worked instead. One number,
+    /// so that nobody reads the half of a change: time that has passed never goes back.
+    Asleep,
     ConnectionsOpened,
     ConnectionsClosed,
     RequestsBegun,
@@ -47,6 +46,9 @@ pub(crate) enum Number {
     /// Where the loop is, as [`At`] packs it.
     At,
 }
+
+/// The bit of [`Number::Asleep`] that is set while the loop waits.
+const WAITS: u64 = 1 << 63;
 
 const NUMBERS: usize = Number::At as usize + 1;
 
@@ -97,11 +99,14 @@ pub(crate) struct Board {
     /// When the loop's clock was made; `None` where it moves by hand.
     origin: Option<Instant>,
     numbers: [AtomicU64; NUMBERS],
+    /// The most that anybody was told of the time asleep, in nanoseconds.
+    asleep_told: AtomicU64,
 }
 
 impl Board {
     pub(crate) fn new(origin: Option<Instant>) -> Board {
-        let board = Board { origin, numbers: [const { AtomicU64::new(0) }; NUMBERS] };
+        let numbers = [const { AtomicU64::new(0) }; NUMBERS];
+        let board = Board { origin, numbers, asleep_told: AtomicU64::new(0) };
         board.set_at(At::Phase(Phase::Run));
         board
     }
@@ -120,9 +125,39 @@ impl Board {
         Beat { turns, polls, at: At::unpack(self.get(Number::At)) }
     }
 
-    /// Nanoseconds since the loop's clock was made; 0 where it moves by hand.
-    pub(crate) fn nanos(&self) -> u64 {
-        self.origin.map_or(0, |origin| nanos(origin.elapsed()))
+    /// How long the loop has waited, in nanoseconds: up to now, if it waits now. It never goes back, whichever threads ask:
+    /// who asks after the wait is over and before that is written down, is told some microseconds too much, and all others
+    /// then are, until as much has passed.
+    pub(crate) fn asleep(&self) -> u64 {
+        let asleep = self.asleep_now();
+        self.asleep_told.fetch_max(asleep, Relaxed).max(asleep)
+    }
+
+    fn asleep_now(&self) -> u64 {
+        loop {
+            let asleep = self.get(Number::Asleep);
+            let (true, Some(origin)) = (asleep & WAITS != 0, self.origin) else { return asleep & !WAITS };
+            let age = nanos(origin.elapsed());
+            if self.get(Number::Asleep) == asleep {
+                return age.saturating_sub(asleep & !WAITS);
+            } // else this thread was kept from asking the clock until the wait was over
+        }
+    }
+
+    /// The loop begins to wait, having worked for so long. Where time moves by hand, waiting takes none. The loop's thread
+    /// only.
+    #[inline]
+    pub(crate) fn begin_wait(&self, busy: u64) {
+        if self.origin.is_some() {
+            self.set(Number::Asleep, WAITS | busy);
+        }
+    }
+
+    /// The loop has waited, or asked without waiting: its age, and for how much of that it has worked. The loop's thread only.
+    #[inline]
+    pub(crate) fn end_wait(&self, age: u64, busy: u64) {
+        self.set(Number::Busy, busy);
+        self.set(Number::Asleep, age.saturating_sub(busy));
     }
 
     #[inline]

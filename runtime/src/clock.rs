@@ -122,10 +122,10 @@ impl Clock {
         self.origin
     }
 
-    /// The time as of this turn since the clock was made, and for how much of it the loop has worked, in nanoseconds; for the
-    /// rest it has blocked.
+    /// How old the clock is as of this turn, and for how much of that the loop has worked, in nanoseconds; for the rest it has
+    /// blocked.
     #[inline]
-    pub(crate) fn nanos_and_busy(&self) -> (u64, u64) {
+    pub(crate) fn age_and_busy(&self) -> (u64, u64) {
         (nanos(self.now.get()), self.busy.get())
     }
 
@@ -134,10 +134,11 @@ impl Clock {
         self.asked.set(Some(self.fresh_since_origin()));
     }
 
-    /// When it was last asked in this turn how long the loop may block, in nanoseconds since the clock was made.
+    /// For how long the loop has worked, in nanoseconds, up to when it was last asked in this turn how long it may block.
     #[inline]
-    pub(crate) fn asked_nanos(&self) -> Option<u64> {
-        self.asked.get().map(nanos)
+    pub(crate) fn busy_nanos(&self) -> u64 {
+        let now = self.now.get();
+        self.busy.get() + nanos(self.asked.get().unwrap_or(now).saturating_sub(now))
     }
 
     /// The last tick that has passed as of this turn, had tasks never held the loop: time in which it has listened. Others

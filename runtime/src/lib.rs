@@ -65,6 +65,8 @@ mod view;
 
 mod dump;
 
+mod histograms;
+
 mod registered;
 
 mod runtime;
@@ -110,7 +112,6 @@ pub mod observe {
     //! [`Builder::observer`](crate::Builder::observer), [`turn::observe`](crate::turn::observe). A [`View`] is the loop as it
     //! stands: [`turn::view`](crate::turn::view). A [`Watchdog`] looks at the loop from a thread of its own, and tells what
     //! holds it while it does: [`Builder::watchdog`](crate::Builder::watchdog).
-    //! stands: [`turn::view`](crate::turn::view).
     //!
     //! A [`Tape`] is one: it keeps the last phases, polls and jobs. A [`Recording`] of them can be checked against the order
     //! of a turn ([`TURN`]), asked why one task ran before another, and, with the feature `json`, written as a Chrome trace.
@@ -118,6 +119,7 @@ pub mod observe {
     pub use crate::arena::Key;
     pub use crate::doing::Doing;
     pub use crate::dump::{Dump, Holding, TaskDump, WaitsFor};
+    pub use crate::histograms::{Histograms, HistogramsReader, Latencies, Quantiles};
     pub use crate::metrics::{Metrics, Served, TimerMetrics, Wakes};
     pub use crate::observer::{JobTimes, Observer, PollTimes};
     pub use crate::tape::{After, Record, Recording, Tape, TapedTask, Turn, Wake, What};

@@ -18,8 +18,9 @@ use std::time::Duration;
 
 /// A loop in numbers: see [`Handle::metrics`](crate::Handle::metrics).
 ///
-/// Counts are since the loop was made. Those of tasks, timers and sources are as of the moment when the loop last was about
-/// to wait, or as of now where the loop itself asks.
+/// Counts are since the loop was made, and never go back. How many tasks, timers and sources there are, and what became of
+/// timers, is as of the moment when the loop last was about to wait, or when its run or the loop itself ended; as of now, where
+/// the loop itself asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
@@ -39,7 +40,8 @@ pub struct Metrics {
     pub timers: TimerMetrics,
     /// Descriptors that are registered.
     pub sources: usize,
-    /// For how long the loop has worked: run tasks, asked the kernel without waiting, and all else.
+    /// For how long the loop has worked, as of its last wait: run tasks, asked the kernel without waiting, and all else; time
+    /// between two runs counts here, too.
     pub busy: Duration,
     /// For how long it has waited for the kernel, up to now if it waits now; `uv_metrics_idle_time`.
     pub asleep: Duration,
@@ -61,7 +63,7 @@ pub struct Wakes {
     pub io: u64,
     /// A deadline passed.
     pub timer: u64,
-    /// Another thread woke them, or posted a call.
+    /// Another thread woke them, or a call did that it has posted.
     pub mail: u64,
     /// Code between polls: the caller of `block_on`, or a hook.
     pub outside: u64,
@@ -79,9 +81,10 @@ pub struct TimerMetrics {
     pub fired: u64,
     /// Those that were cancelled, or set anew, before they fired.
     pub cancelled: u64,
-    /// How much later than their deadlines they fired, all together: of `fired`, on the average, a part.
+    /// How much later than their deadlines, rounded up to a tick of 1 ms, those that fired did so, all together; divided by
+    /// `fired`, the average.
     pub late: Duration,
-    /// How late the latest was.
+    /// The most that one of them was late.
     pub late_max: Duration,
 }
 
@@ -104,11 +107,6 @@ impl Metrics {
         let number = |number| board.get(number);
         let count = |number| usize::try_from(board.get(number)).unwrap_or(usize::MAX);
         let time = |number| Duration::from_nanos(board.get(number));
-        let asleep = number(Number::Now).saturating_sub(number(Number::Busy));
-        let asleep_now = match number(Number::AsleepSince) {
-            0 => 0,
-            since => board.nanos().saturating_sub(since),
-        };
         Metrics {
             turns: number(Number::Turns),
             events: number(Number::Events),
@@ -133,7 +131,7 @@ impl Metrics {
             },
             sources: count(Number::Sources),
             busy: time(Number::Busy),
-            asleep: Duration::from_nanos(asleep.saturating_add(asleep_now)),
+            asleep: Duration::from_nanos(board.asleep()),
             served: Served {
                 connections: number(Number::ConnectionsOpened),
                 connections_open: number(Number::ConnectionsOpened).saturating_sub(number(Number::ConnectionsClosed)),
@@ -223,8 +221,5 @@ impl Core {
         board.set(Number::TimersFired, counts.fired);
         board.set(Number::TimersCancelled, counts.cancelled);
         board.set(Number::Sources, self.reactor.borrow().len() as u64);
-        let (now, busy) = self.clock.nanos_and_busy();
-        board.set(Number::Now, now);
-        board.set(Number::Busy, busy);
     }
 }

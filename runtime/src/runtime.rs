@@ -325,6 +325,7 @@ impl Runtime {
         core.board.add(Number::Turns, 1);
         core.begin(Phase::Run); // 1. who was woken is polled
         if core.tasks.run_batch_and_root(poll_root) {
+            core.write_numbers();
             return Ok(true);
         }
         if core.has_hooks() {
@@ -431,15 +432,17 @@ impl Core {
         let at_once = at_most == Some(Duration::ZERO);
         self.write_numbers();
         if !at_once {
-            self.board.set(Number::AsleepSince, self.clock.asked_nanos().unwrap_or(0));
+            self.board.begin_wait(self.clock.busy_nanos());
         }
         self.observers.tell(|observer| observer.wait(at_most));
         let lookout = if at_once { None } else { self.lookout() };
         lookout.inspect(|lookout| lookout.sleeps());
-        let events = self.reactor.borrow_mut().poll(at_most, due)?;
+        let polled = self.reactor.borrow_mut().poll(at_most, due);
         lookout.inspect(|lookout| lookout.goes_on());
         self.clock.refresh(at_once);
-        self.board.set(Number::AsleepSince, 0);
+        let (age, busy) = self.clock.age_and_busy();
+        self.board.end_wait(age, busy);
+        let events = polled?;
         self.board.add(Number::Events, events as u64);
         self.observers.tell(|observer| observer.waited(events));
         Ok(())
@@ -496,6 +499,7 @@ impl Drop for Runtime {
         {
             watch.end();
         }
+        self.core.write_numbers();
         self.core.closed.set(true);
         context::forget(self.core.id);
     }

@@ -116,6 +116,7 @@ const HTTP: &[Room] = &[
     room("H4", "middleware/", "applications around applications: a log, a time-out, compression"),
     room("H4", "files/",      "a folder as an application: types, conditions, ranges, pages that list"),
     room("H4", "router/",     "path tree, methods, handlers; itself an application"),
+    room("H4", "metrics.rs",  "the numbers of loops and of the process, as Prometheus takes them"),
     room("H4", "server/",     "sockets, pools, one task per connection, the graceful stop"),
     room("H4", "testing/",    "a network in memory and a client on it, so that applications are tested without sockets"),
 ];

@@ -17,6 +17,7 @@ pub mod asgi;
 // H4, applications made of handlers, who serves them, and who tests them
 pub mod access_log;
 pub mod files;
+pub mod metrics;
 pub mod middleware;
 pub mod router;
 pub mod server;

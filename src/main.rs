@@ -9,6 +9,24 @@ mod serve;
 mod trace;
 
 use cli::{Command, Lab, Svg, TraceView, say};
+mod step;
+mod trace;
+
+use cli::{Command, Lab, Place, Serve, Step, Svg, TraceView};
+use evloop::Runtime;
+use evloop::future::race;
+use evloop::http::Server;
+use evloop::http::access_log;
+use evloop::http::asgi::App;
+use evloop::http::files::Files;
+use evloop::http::server::Listener;
+use evloop::net::{Inherited, ListenOptions, lookup_host};
+use evloop::observe::Watchdog;
+use evloop::signal::{SignalKind, exit_on_second, signal};
+use evloop::spawn_blocking;
+use evloop::task::{self, AbortOnDrop};
+use evloop::turn;
+use evloop::task;
 use picture::{Picture, Screen};
 use std::fs;
 use std::io::{self, Write};
@@ -34,6 +52,7 @@ fn main() -> ExitCode {
             }
             Err(error) => complain(&error, 1),
         },
+        Ok(Command::Step(options)) => step_through(&options),
         Err(error) => complain(&error, 2),
     }
 }
@@ -68,6 +87,23 @@ fn shown_trace(options: &TraceView) -> ExitCode {
     say(&format!("{summary}\n"));
     match show(&picture, options.svg.as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error, 1),
+    }
+}
+
+/// Lists the programs, or steps through one.
+fn step_through(options: &Step) -> ExitCode {
+    let Some(name) = &options.name else {
+        say(&step::list());
+        return ExitCode::SUCCESS;
+    };
+    let program = match step::find(name) {
+        Ok(program) => program,
+        Err(error) => return complain(&error, 2),
+    };
+    match step::run(program, options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS, // nobody looks any more
         Err(error) => complain(&error, 1),
     }
 }

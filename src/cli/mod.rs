@@ -8,11 +8,13 @@ pub(crate) fn say(text: &str) {
     drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }
 
+mod step;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use drawn::{Lab, Svg, TraceView, Turns, Why};
 pub(crate) use serve::{Place, Serve};
+pub(crate) use step::Step;
 
 use lexopt::{Parser, ValueExt};
 use std::ffi::OsString;
@@ -30,7 +32,8 @@ Usage:
   evloop lab [NAME]           experiments that show how a loop works
   evloop trace FILE           a trace that evloop wrote, as a time line
   evloop why FILE A B         which wakes made task A run before task B
-The last three have a --help each.
+  evloop step [NAME]          small programs, one turn of their loop at a key
+The last four have a --help each.
 
 What:
   --dir PATH                  the folder to serve, in place of the demo
@@ -91,6 +94,8 @@ pub(crate) enum Command {
     Trace(TraceView),
     /// Tell why one task ran before another.
     Why(Why),
+    /// List the programs, or step through one.
+    Step(Step),
 }
 
 impl Command {
@@ -136,6 +141,7 @@ fn command(name: &str) -> Option<fn(Parser) -> Result<Command, Error>> {
         "lab" => Some(drawn::lab),
         "trace" => Some(drawn::trace),
         "why" => Some(drawn::why),
+        "step" => Some(step::step),
         _ => None,
     }
 }

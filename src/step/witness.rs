@@ -1,0 +1,144 @@
+//! Who looks on while a turn is made, and tells it in words.
+
+use evloop::engine::Clock;
+use evloop::observe::{Cause, JobTimes, Key, Observer, Phase, Wait};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::panic::Location;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// What happened in each phase of a turn.
+pub(super) type Told = Vec<(Phase, Vec<String>)>;
+
+/// Writes down one turn.
+pub(super) struct Witness {
+    clock: OnceCell<Rc<Clock>>,
+    names: RefCell<BTreeMap<(u32, u32), String>>,
+    told: RefCell<Told>,
+    ended: Cell<bool>,
+    waits_since: Cell<Option<Instant>>,
+    /// A wait is announced before it begins, on the standard output.
+    announces: bool,
+}
+
+impl Witness {
+    pub(super) fn new(announces: bool) -> Witness {
+        Witness {
+            clock: OnceCell::new(),
+            names: RefCell::default(),
+            told: RefCell::default(),
+            ended: Cell::new(false),
+            waits_since: Cell::new(None),
+            announces,
+        }
+    }
+
+    /// What was told is forgotten.
+    pub(super) fn begin_turn(&self) {
+        self.told.borrow_mut().clear();
+        self.ended.set(false);
+    }
+
+    /// What happened since.
+    pub(super) fn turn(&self) -> Told {
+        self.told.borrow().clone()
+    }
+
+    pub(super) fn has_ended_task(&self) -> bool {
+        self.ended.get()
+    }
+
+    /// What a task is called here.
+    pub(super) fn name(&self, task: Key) -> String {
+        let known = self.names.borrow().get(&(task.index(), task.stamp())).cloned();
+        known.unwrap_or_else(|| format!("task {}", task.index()))
+    }
+
+    pub(super) fn cause(&self, cause: Cause) -> String {
+        match cause {
+            Cause::Spawn => "spawned".to_owned(),
+            Cause::Task(task) => format!("woken by {}", self.name(task)),
+            Cause::Io => "woken by the kernel".to_owned(),
+            Cause::Timer => "woken by its deadline".to_owned(),
+            Cause::Mail => "woken by mail".to_owned(),
+            _ => "woken from outside".to_owned(),
+        }
+    }
+
+    fn tell(&self, what: String) {
+        if let Some((_, told)) = self.told.borrow_mut().last_mut() {
+            told.push(what);
+        }
+    }
+}
+
+impl Observer for Witness {
+    fn attached(&self, clock: &Rc<Clock>) {
+        self.clock.get_or_init(|| Rc::clone(clock));
+    }
+
+    fn phase(&self, phase: Phase) {
+        self.told.borrow_mut().push((phase, Vec::new()));
+    }
+
+    fn spawned(&self, task: Key, name: Option<&str>, _: &'static Location<'static>, _: Key) {
+        if let Some(name) = name {
+            self.names.borrow_mut().insert((task.index(), task.stamp()), name.to_owned());
+        }
+    }
+
+    fn wait(&self, at_most: Option<Duration>) {
+        self.waits_since.set(self.clock.get().map(|clock| clock.now()));
+        let text = match at_most {
+            Some(Duration::ZERO) => return self.tell("the kernel is asked, and not waited for".to_owned()),
+            Some(wait) => format!("waits for the kernel, at most {} ms", wait.as_nanos().div_ceil(1_000_000)),
+            None => "waits for the kernel, for as long as it takes".to_owned(),
+        };
+        if self.announces {
+            let mut out = io::stdout().lock();
+            drop(write!(out, "\r\n... {text}").and_then(|()| out.flush())); // the next screen says the same
+        }
+        self.tell(text);
+    }
+
+    fn waited(&self, events: usize) {
+        let passed = self.clock.get().zip(self.waits_since.take());
+        let passed = passed.map_or(Duration::ZERO, |(clock, since)| clock.now() - since);
+        self.tell(format!("{events} events, {} ms later", passed.as_millis()));
+    }
+
+    fn fired(&self, timers: u64, latest: Duration) {
+        self.tell(format!("{timers} fired, {} ms late", latest.as_millis()));
+    }
+
+    fn woken(&self, task: Key, _: Cause) {
+        self.tell(format!("wakes {}", self.name(task)));
+    }
+
+    fn poll_begin(&self, task: Key, cause: Cause) {
+        self.tell(format!("polls {}, {}", self.name(task), self.cause(cause)));
+    }
+
+    fn poll_end(&self, task: Key, wait: Option<Wait>) {
+        let name = self.name(task);
+        self.tell(
+            wait.map_or_else(|| format!("{name} has ended"), |wait| format!("{name} waits for {}", in_short(wait))),
+        );
+    }
+
+    fn ended(&self, _: Key) {
+        self.ended.set(true);
+    }
+
+    fn job(&self, _: &JobTimes) {
+        self.tell("a job's result is taken".to_owned());
+    }
+}
+
+/// What is waited for, without the place where that was made: there is little room, and a program has few of a kind.
+pub(super) fn in_short(wait: Wait) -> String {
+    let text = wait.to_string();
+    text.split(" made at ").next().unwrap_or_default().to_owned()
+}

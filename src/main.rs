@@ -6,27 +6,10 @@ mod lab;
 mod picture;
 mod replay;
 mod serve;
-mod trace;
-
-use cli::{Command, Lab, Svg, TraceView, say};
 mod step;
 mod trace;
 
-use cli::{Command, Lab, Place, Serve, Step, Svg, TraceView};
-use evloop::Runtime;
-use evloop::future::race;
-use evloop::http::Server;
-use evloop::http::access_log;
-use evloop::http::asgi::App;
-use evloop::http::files::Files;
-use evloop::http::server::Listener;
-use evloop::net::{Inherited, ListenOptions, lookup_host};
-use evloop::observe::Watchdog;
-use evloop::signal::{SignalKind, exit_on_second, signal};
-use evloop::spawn_blocking;
-use evloop::task::{self, AbortOnDrop};
-use evloop::turn;
-use evloop::task;
+use cli::{Command, Lab, Step, Svg, TraceView, say};
 use picture::{Picture, Screen};
 use std::fs;
 use std::io::{self, Write};

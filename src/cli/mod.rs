@@ -2,12 +2,6 @@
 
 mod drawn;
 mod serve;
-/// Writes to the standard output, which may be closed; then nobody wants to know.
-pub(crate) fn say(text: &str) {
-    let mut out = io::stdout().lock();
-    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
-}
-
 mod step;
 #[cfg(test)]
 mod tests;
@@ -187,4 +181,10 @@ impl Value<'_> {
             text.parse().ok().filter(|limit| *limit > 0).and_then(|limit| T::try_from(limit).ok()).map(Some)
         })
     }
+}
+
+/// Writes to the standard output, which may be closed; then nobody wants to know.
+pub(crate) fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }

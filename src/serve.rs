@@ -51,13 +51,11 @@ impl Serving<'_> {
         if let Some(trace) = &self.trace {
             drop(task::Builder::new().name("trace").spawn(Rc::clone(trace).write_on_signal()?));
         }
-        match &self.options.dir {
-            Some(folder) => self.listen(Files::new(folder)?.listing(self.options.listing)).await,
-            None => {
-                let demo = demo::app(&demo::Live::new(self.stopping.clone()));
-                self.listen(trace::with_route(demo, self.trace.as_ref())).await
-            }
+        if let Some(folder) = &self.options.dir {
+            return self.listen(Files::new(folder)?.listing(self.options.listing)).await;
         }
+        let demo = demo::app(&demo::Live::new(self.stopping.clone()));
+        self.listen(trace::with_route(demo, self.trace.as_ref())).await
     }
 
     async fn listen(&self, app: impl App) -> io::Result<()> {

@@ -446,7 +446,7 @@ fn task(Task { key, name, spawned_at, parent }: &Task) -> Result<Option<TapedTas
     Ok(Some(TapedTask { key: key_of(key)?, name, spawned_at, parent: key_of(parent)? }))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "as the elements of other lists, which may be wrong")]
+#[expect(clippy::unnecessary_wraps, clippy::ptr_arg, reason = "as the elements of other lists, which may be wrong")]
 fn wait(words: &String) -> Result<Option<String>, String> {
     Ok(Some(words.clone()))
 }

@@ -279,3 +279,20 @@ fn watchdog_of_a_loop_that_sleeps_or_is_not_turned_waits_without_a_time_out_unti
         body,
     );
 }
+
+#[test]
+fn loop_that_ends_does_not_wait_for_the_next_look_of_its_watchdog() {
+    for run_before in [false, true] {
+        let (ended, end) = mpsc::channel();
+        let looks_hourly = Watchdog::new(Duration::from_secs(4 * 60 * 60));
+        thread::spawn(move || {
+            let runtime = Runtime::builder().watchdog(looks_hourly).build().unwrap();
+            if run_before {
+                runtime.block_on(yield_now());
+            }
+            drop(runtime);
+            ended.send(()).unwrap();
+        });
+        end.recv_timeout(PATIENCE).expect("it has ended");
+    }
+}

@@ -18,10 +18,11 @@
 //! parked, which it does once in each of its own intervals at most.
 
 use crate::arena::Key;
-use crate::loom::{AtomicU8, AtomicU64, Mutex, Thread, current, fence, lock, park};
+use crate::loom::{AtomicU8, AtomicU64, Mutex, Thread, current, fence, lock, park, park_timeout};
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::time::Duration;
 
 /// How the loop stands; see the top.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,18 +77,21 @@ impl Lookout {
     /// The loop's thread: it has waited, or a run begins.
     #[inline]
     pub(crate) fn goes_on(&self) {
-        self.become_and_unpark(Standing::Awake);
+        if self.standing.swap(Standing::Awake as u8, AcqRel) == Standing::Parked as u8 {
+            self.unpark();
+        }
     }
 
-    /// The loop's thread: there will be no more.
+    /// The loop's thread: there will be no more. Also a watchdog that pauses between two looks is woken, for who ends the loop
+    /// waits for it.
     pub(crate) fn end(&self) {
-        self.become_and_unpark(Standing::Ended);
+        self.standing.swap(Standing::Ended as u8, AcqRel);
+        self.unpark();
     }
 
-    fn become_and_unpark(&self, standing: Standing) {
-        if self.standing.swap(standing as u8, AcqRel) == Standing::Parked as u8
-            && let Some(watchdog) = &*lock(&self.watchdog)
-        {
+    /// One who does not watch yet looks at how the loop stands before it parks.
+    fn unpark(&self) {
+        if let Some(watchdog) = &*lock(&self.watchdog) {
             watchdog.unpark();
         }
     }
@@ -117,6 +121,14 @@ impl Lookout {
             park();
         }
         true
+    }
+
+    /// The watchdog's thread: waits so long, unless the loop ends. That is asked first, because two wakes may have ended one
+    /// park: that the loop went on, and that it has ended.
+    pub(crate) fn pause(&self, at_most: Duration) {
+        if self.standing() != Standing::Ended {
+            park_timeout(at_most);
+        }
     }
 
     /// The loop's thread: a task has come.
@@ -280,6 +292,24 @@ mod loom_tests {
             });
             lookout.goes_on();
             lookout.sleeps();
+            lookout.goes_on();
+            lookout.end();
+            watchdog.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn loom_watchdog_whose_pauses_have_no_end_sees_the_loop_end() {
+        ::loom::model(|| {
+            let lookout = LoomArc::new(Lookout::new());
+            let watched = LoomArc::clone(&lookout);
+            let watchdog = thread::spawn(move || {
+                watched.begin_to_watch();
+                while watched.standing() != Standing::Ended {
+                    watched.try_park();
+                    watched.pause(Duration::MAX);
+                }
+            });
             lookout.goes_on();
             lookout.end();
             watchdog.join().unwrap();

@@ -35,7 +35,7 @@ use judge::{Judge, Told, Verdict};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::{JoinHandle, park_timeout};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 use thread::Thread;
@@ -210,7 +210,7 @@ impl Watcher {
                 // Awake, and not to park again before the next look: a loop that sleeps in each turn would unpark each time.
                 self.judge.begin_anew(Instant::now());
             }
-            park_timeout(self.judge.pause());
+            self.lookout.pause(self.judge.pause());
         }
         self.look(None);
         match self.judge.untold() {

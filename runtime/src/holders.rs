@@ -25,6 +25,8 @@ thread_local! {
 pub(crate) struct Holder {
     /// What ran: a task, or code outside of all.
     pub(crate) who: Cause,
+    /// The stamp of the loop whose task that is.
+    pub(crate) home: u64,
     /// Nobody else can hold it meanwhile.
     pub(crate) alone: bool,
     /// Its guard is not bound to that task, and may be another's by now.
@@ -146,7 +148,7 @@ mod tests {
     use crate::arena::Key;
 
     fn holder(index: u32) -> Holder {
-        Holder { who: Cause::Task(Key::new(index, 0)), alone: false, movable: false }
+        Holder { who: Cause::Task(Key::new(index, 0)), home: 0, alone: false, movable: false }
     }
 
     #[test]

@@ -395,12 +395,13 @@ impl Runtime {
     }
 }
 
-/// Tells those who look on that a run has ended, also where a panic ends it.
+/// Tells those who look on that a run has ended, and this thread's notes, also where a panic ends it.
 struct Leave<'a>(&'a Core);
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {
         self.0.observers.tell(|observer| observer.left());
+        trace::leave();
     }
 }
 

@@ -10,6 +10,7 @@ use crate::arena::Key;
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// How many operations a task may complete in one poll before it must let the others run.
@@ -43,6 +44,11 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// The task, if one is the cause, or [`Key::NONE`].
+    pub(crate) fn task(self) -> Key {
+        if let Cause::Task(key) = self { key } else { Key::NONE }
+    }
+
     /// Its place among the causes, from 0.
     #[inline]
     pub(crate) fn place(self) -> usize {
@@ -194,6 +200,8 @@ impl fmt::Display for JobClass {
 
 struct Notes {
     cause: Cell<Cause>,
+    /// The stamp of the loop whose task a cause names, and which polled last on this thread.
+    home: Cell<u64>,
     wait: Cell<Wait>,
     /// What it waits for as well; of what did not tell, [`Wait::Unknown`].
     also: Cell<Option<Wait>>,
@@ -204,6 +212,7 @@ thread_local! {
     static NOTES: Notes = const {
         Notes {
             cause: Cell::new(Cause::Outside),
+            home: Cell::new(u64::MAX),
             wait: Cell::new(Wait::Unknown),
             also: Cell::new(None),
             budget: Cell::new(OPERATIONS_PER_POLL),
@@ -257,6 +266,19 @@ pub(crate) fn waits_rather_for(wait: Wait) {
 #[inline]
 pub(crate) fn waits_for_more() {
     NOTES.with(|notes| notes.also.set(Some(Wait::Unknown)));
+}
+
+/// Polls one of several futures that a task waits for. Of one that is from elsewhere, and does not tell what it waits for, it
+/// is noted that there is more than what the others tell.
+#[inline]
+pub(crate) fn poll_part<F: Future>(part: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    let told = || NOTES.with(|notes| (notes.wait.get(), notes.also.get()));
+    let before = told();
+    let polled = part.poll(cx);
+    if polled.is_pending() && before.1.is_none() && told() == before {
+        waits_for_more();
+    }
+    polled
 }
 
 /// Takes one operation from the budget of this poll. When it is spent, the task is woken for its next turn and must
@@ -316,10 +338,29 @@ pub(crate) fn cause() -> Cause {
 
 /// The task that is being polled, or [`Key::NONE`].
 pub(crate) fn running() -> Key {
+    cause().task()
+}
+
+/// What would be the cause of a wake that happened now, for the loop of that stamp: a task of another loop, from whose poll
+/// this one was entered, is outside of it.
+#[inline]
+pub(crate) fn cause_at(home: u64) -> Cause {
     match cause() {
-        Cause::Task(key) => key,
-        _ => Key::NONE,
+        Cause::Task(_) if self::home() != home => Cause::Outside,
+        cause => cause,
     }
+}
+
+/// The stamp of the loop whose tasks are polled on this thread, or were polled last.
+#[inline]
+pub(crate) fn home() -> u64 {
+    NOTES.with(|notes| notes.home.get())
+}
+
+/// From now on tasks of the loop of that stamp are polled.
+#[inline]
+pub(crate) fn set_home(home: u64) {
+    NOTES.with(|notes| notes.home.set(home));
 }
 
 /// From now on wakes have this cause.
@@ -346,6 +387,12 @@ pub(crate) fn end_poll() -> Wait {
         notes.budget.set(OPERATIONS_PER_POLL);
         notes.wait.get()
     })
+}
+
+/// A run is over, perhaps by a panic that has come out of a poll: what this thread does now no task does.
+pub(crate) fn leave() {
+    set_cause(Cause::Outside);
+    end_poll();
 }
 
 /// What the task of the last poll waits for besides, if it is not only for one thing.

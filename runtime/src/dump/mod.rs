@@ -7,10 +7,10 @@ mod text;
 
 use crate::arena::Key;
 use crate::core::Core;
-use crate::holders;
+use crate::holders::{self, Holder};
 use crate::sys::describe::describe;
 use crate::task::TaskInfo;
-use crate::trace::{self, Cause, JobClass, Place, Side, Wait};
+use crate::trace::{Cause, JobClass, Place, Side, Wait};
 use std::collections::HashMap;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
@@ -128,7 +128,7 @@ pub enum WaitsFor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holding {
-    /// What ran when it was taken: a task, or other code.
+    /// What ran when it was taken: a task, or other code, as that of another loop.
     pub who: Cause,
     /// Nobody else can have it meanwhile.
     pub alone: bool,
@@ -209,7 +209,7 @@ impl Core {
             children: Vec::new(),
             waits_for: Vec::new(),
             queued: queued.map(|(place, _)| *place),
-            running: trace::cause() == Cause::Task(key),
+            running: self.tasks.cause() == Cause::Task(key),
             polls: 0,
             polled_for: self.observers.polled_for(key),
             woken_by: queued.map_or(woken_by, |(_, cause)| *cause),
@@ -217,6 +217,7 @@ impl Core {
     }
 
     fn resolve_all(&self, tables: &Tables, also: Option<Wait>, wait: Option<Wait>) -> Vec<WaitsFor> {
+        let also = also.filter(|also| *also != Wait::Unknown || wait != Some(Wait::Unknown));
         also.into_iter().chain(wait).map(|wait| self.resolve(tables, wait)).collect()
     }
 
@@ -238,7 +239,8 @@ impl Core {
             }
             Wait::Lock(_, id) | Wait::ReadLock(_, id) | Wait::Semaphore(_, id) | Wait::OnceCell(_, id) => {
                 let (by, others) = holders::holders(id);
-                let by = by.iter().map(|one| Holding { who: one.who, alone: one.alone, movable: one.movable });
+                let who = |one: &Holder| if one.home == self.tasks.stamp() { one.who } else { Cause::Outside };
+                let by = by.iter().map(|one| Holding { who: who(one), alone: one.alone, movable: one.movable });
                 WaitsFor::Held { wait, by: by.collect(), others }
             }
             Wait::Pool(class, key) if key != Key::NONE => {

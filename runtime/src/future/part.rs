@@ -5,6 +5,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::trace;
+
 pin_project! {
     /// One side of a join, from its future to its output to nothing.
     #[project = PartProjected]
@@ -25,7 +27,7 @@ impl<F: Future> Part<F> {
     /// Polls the future unless it is done, and tells whether it is now.
     pub(super) fn poll_done(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         match self.as_mut().project() {
-            PartProjected::Running { future } => match future.poll(cx) {
+            PartProjected::Running { future } => match trace::poll_part(future, cx) {
                 Poll::Ready(output) => {
                     self.set(Part::Done { output }); // drops the future, in place
                     true

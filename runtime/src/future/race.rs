@@ -6,6 +6,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::trace;
+
 /// Runs both futures within this task until one is done, drops the other, and gives the winner's output.
 ///
 /// In each poll the first is polled before the second: when both could be done, the first wins.
@@ -87,9 +89,9 @@ impl<A: Future, B: Future> Future for Race<A, B> {
         let (Some(first), Some(second)) = (this.first.as_mut().as_pin_mut(), this.second.as_mut().as_pin_mut()) else {
             panic!("a race was polled after it was ready");
         };
-        let winner = match first.poll(cx) {
+        let winner = match trace::poll_part(first, cx) {
             Poll::Ready(output) => Either::Left(output),
-            Poll::Pending => match second.poll(cx) {
+            Poll::Pending => match trace::poll_part(second, cx) {
                 Poll::Ready(output) => Either::Right(output),
                 Poll::Pending => return Poll::Pending,
             },

@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::Either;
+use crate::trace;
 
 /// Where the next fair [`select!`](crate::select!) begins: behind the branch that was first in the last one.
 ///
@@ -82,7 +83,7 @@ impl<F: Future, R: Branches> Branches for Branch<F, R> {
         let mut this = self.project();
         if places.contains(&0)
             && let Some(future) = this.future.as_mut().as_pin_mut()
-            && let Poll::Ready(output) = future.poll(cx)
+            && let Poll::Ready(output) = trace::poll_part(future, cx)
         {
             this.future.set(None);
             return Poll::Ready((0, Either::Left(output)));

@@ -31,15 +31,20 @@ thread_local! {
 pub(super) fn wake(header: &Header) {
     let at_home = CURRENT.try_with(|current| match &*current.borrow() {
         Some(tasks) if tasks.home.stamp() == header.home.stamp() => {
-            if header.state.wake_at_home() {
-                tasks.push(header.key, trace::cause());
+            let queued = header.state.wake_at_home();
+            let cause = tasks.cause();
+            if queued {
+                tasks.enqueue(header.key, cause);
             }
-            true
+            // Who looks on is told when nothing is borrowed.
+            Some((queued && tasks.observers.any()).then(|| (Rc::clone(tasks), cause)))
         }
-        _ => false,
+        _ => None,
     });
-    if at_home != Ok(true) {
-        wake_from_afar(header);
+    match at_home.ok().flatten() {
+        Some(None) => {}
+        Some(Some((tasks, cause))) => tasks.tell_woken(header.key, cause),
+        None => wake_from_afar(header),
     }
 }
 
@@ -303,7 +308,7 @@ impl Tasks {
         let info = TaskInfo {
             name,
             spawned_at,
-            parent: trace::running(),
+            parent: self.cause().task(),
             waits_for: None,
             waits_also_for: None,
             woken_by: Cause::Spawn,
@@ -338,6 +343,7 @@ impl Tasks {
     /// Polls one batch. Where the future of `block_on` stands in it, `poll_root` is called; when that says that the future
     /// is done, the batch ends, with `true`.
     pub(crate) fn run_batch_and_root(&self, poll_root: &mut dyn FnMut(Cause) -> bool) -> bool {
+        trace::set_home(self.home.stamp());
         self.ready.run_batch(|ready| {
             if ready.key != Key::NONE {
                 self.run(ready);
@@ -374,6 +380,11 @@ impl Tasks {
     #[must_use]
     pub fn try_sleep(&self) -> bool {
         !self.has_ready() && !self.closed.get() && self.home.try_sleep()
+    }
+
+    /// Names the loop, in this process.
+    pub(crate) fn stamp(&self) -> u64 {
+        self.home.stamp()
     }
 
     /// The way to these tasks from any thread.
@@ -434,7 +445,7 @@ impl Tasks {
         // While it runs, there is no task here; the end of its poll sees the flag.
         if entry.task.as_ref().is_some_and(|task| task.header().state.wake_at_home()) {
             drop(live);
-            self.push(key, trace::cause());
+            self.push(key, self.cause());
         }
     }
 
@@ -463,7 +474,8 @@ impl Tasks {
             let former = if known { None } else { entry.joiner.replace(cx.waker().clone()) };
             drop(live);
             drop(former);
-            trace::waits_for(Wait::Task(key));
+            // In another loop the key would name one of its own tasks.
+            trace::waits_for(if trace::home() == self.home.stamp() { Wait::Task(key) } else { Wait::Unknown });
             return Poll::Pending;
         }
         let entry = live.remove(key);
@@ -487,9 +499,25 @@ impl Tasks {
 
     #[inline]
     fn push(&self, key: Key, cause: Cause) {
+        self.enqueue(key, cause);
+        self.tell_woken(key, cause);
+    }
+
+    #[inline]
+    fn enqueue(&self, key: Key, cause: Cause) {
         self.ready.push(Ready { key, cause });
         self.board.add_behind(Number::WakesSpawn, cause.place(), 1);
+    }
+
+    #[inline]
+    fn tell_woken(&self, key: Key, cause: Cause) {
         self.observers.tell(|observer| observer.woken(key, cause));
+    }
+
+    /// What would be the cause of a wake that happened now.
+    #[inline]
+    pub(crate) fn cause(&self) -> Cause {
+        trace::cause_at(self.home.stamp())
     }
 
     fn open_wake(&self, key: Key) {

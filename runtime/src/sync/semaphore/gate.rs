@@ -305,6 +305,7 @@ impl<G: Deref<Target: Gated>> Granted<G> {
         let gate = gated.gate();
         let holder = Holder {
             who: trace::cause(),
+            home: trace::home(),
             alone: gate.kind.is_alone(permits),
             // What keeps its lock alive is not bound to a task: it can be given to another.
             movable: mem::needs_drop::<G>(),

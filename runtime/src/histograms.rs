@@ -46,6 +46,8 @@ pub struct Histograms {
     woken: RefCell<VecDeque<(Key, Instant)>>,
     poll_began: Cell<Option<Instant>>,
     work_began: Cell<Option<Instant>>,
+    /// The order of polls is not that of the wakes.
+    shuffled: Cell<bool>,
 }
 
 /// Reads what [`Histograms`] keep, on any thread.
@@ -158,10 +160,13 @@ impl Histograms {
         keep(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// When that task was woken, if this was seen. Those before it in the queue were cancelled.
+    /// When that task was woken, if this was seen. Those before it in the queue were cancelled, unless the order is drawn.
     fn take_woken(&self, task: Key) -> Option<Instant> {
         let mut woken = self.woken.borrow_mut();
         let place = woken.iter().position(|(key, _)| *key == task)?;
+        if self.shuffled.get() {
+            return woken.remove(place).map(|(_, since)| since);
+        }
         woken.drain(..=place).next_back().map(|(_, since)| since)
     }
 }
@@ -175,6 +180,16 @@ impl Observer for Histograms {
         self.woken.borrow_mut().clear();
         self.poll_began.set(None);
         self.work_began.set(None);
+    }
+
+    fn shuffled(&self, _: u64) {
+        self.shuffled.set(true);
+    }
+
+    fn ended(&self, task: Key) {
+        if self.shuffled.get() {
+            self.woken.borrow_mut().retain(|(key, _)| *key != task);
+        }
     }
 
     fn wait(&self, _: Option<Duration>) {
@@ -244,5 +259,32 @@ impl fmt::Debug for Histograms {
 impl fmt::Debug for HistogramsReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HistogramsReader").field("kept", &self.read()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::future::yield_now;
+    use crate::{Runtime, spawn};
+
+    #[test]
+    fn delay_of_each_poll_is_kept_in_whichever_order_they_come() {
+        for seed in [None, Some(1), Some(2), Some(3)] {
+            let histograms = Rc::new(Histograms::new());
+            let observer = Rc::<Histograms>::clone(&histograms);
+            let builder = Runtime::builder().manual_clock().observer(observer);
+            let runtime = if let Some(seed) = seed { builder.seed(seed) } else { builder }.build().unwrap();
+            runtime.block_on(async {
+                let tasks: Vec<_> = (0..10).map(|_| spawn(yield_now())).collect();
+                spawn(std::future::pending::<()>()).abort(); // it was woken, and has no poll
+                for task in tasks {
+                    task.await.unwrap();
+                }
+            });
+            let kept = histograms.reader().read();
+            assert_eq!((kept.delays.count, kept.polls.count > 20), (kept.polls.count, true), "seed {seed:?}");
+            assert!(histograms.woken.borrow().is_empty());
+        }
     }
 }

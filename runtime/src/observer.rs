@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 /// do nothing unless they are overridden. They run on the loop's thread, between and around everything else, so they must
 /// be short, and must neither spawn, wake nor panic.
 ///
+/// They may ask the loop for whatever it tells (its numbers, a [dump](crate::turn::dump), a
+/// [recording](crate::observe::Tape::recording)), and let observers come and go. What one of them woke or spawned, those
+/// after it would be told of before what it was told of itself; a panic is that of whoever did what was told of.
+///
 /// Nothing is timed for an observer that does not ask: who wants moments reads the [`Clock`] that
 /// [`attached`](Observer::attached) brings, or the system's.
 ///
@@ -53,6 +57,12 @@ pub trait Observer {
     /// It begins to look on; this is the loop's clock.
     fn attached(&self, clock: &Rc<Clock>) {
         let _ = clock;
+    }
+
+    /// The loop does not poll in the order of the wakes, but in one drawn from that [seed](crate::Builder::seed): told right
+    /// after [`attached`](Observer::attached).
+    fn shuffled(&self, seed: u64) {
+        let _ = seed;
     }
 
     /// A phase begins; the one before it has ended.
@@ -149,6 +159,8 @@ impl PollTimes {
 impl Observer for PollTimes {
     fn attached(&self, clock: &Rc<Clock>) {
         *self.clock.borrow_mut() = Some(Rc::clone(clock));
+        self.began.set(None); // a poll whose end it has not seen
+        self.times.borrow_mut().clear(); // of tasks of another loop, perhaps, or whose end it has not seen
     }
 
     fn poll_begin(&self, _: Key, _: Cause) {
@@ -237,17 +249,23 @@ impl Observers {
         all.iter().find_map(|observer| observer.polled_for(task))
     }
 
-    /// One more, told after the others.
-    pub fn add(&self, observer: Rc<dyn Observer>, clock: &Rc<Clock>) {
+    /// One more, told after the others, with the loop's clock, and the seed that the order of polls is drawn from.
+    pub fn add(&self, observer: Rc<dyn Observer>, clock: &Rc<Clock>, seed: Option<u64>) {
         observer.attached(clock);
+        if let Some(seed) = seed {
+            observer.shuffled(seed);
+        }
         let all = self.all.borrow().iter().cloned().chain([observer]).collect();
         self.replace(all);
     }
 
-    /// One less.
+    /// One less; of one who has come several times, the last.
     pub fn remove(&self, observer: &Rc<dyn Observer>) {
-        let all = self.all.borrow().iter().filter(|other| !Rc::ptr_eq(other, observer)).cloned().collect();
-        self.replace(all);
+        let mut all = self.all.borrow().to_vec();
+        if let Some(place) = all.iter().rposition(|other| Rc::ptr_eq(other, observer)) {
+            drop(all.remove(place));
+        }
+        self.replace(all.into());
     }
 
     fn replace(&self, all: Rc<[Rc<dyn Observer>]>) {
@@ -265,6 +283,97 @@ impl fmt::Debug for Observers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::future::yield_now;
+    use crate::sync::Notify;
+    use crate::tape::Tape;
+    use crate::time::sleep;
+    use crate::{Runtime, spawn, spawn_blocking, turn};
+    use std::cell::OnceCell;
+    use std::collections::HashSet;
+    use std::rc::Weak;
+
+    /// Asks the loop for everything, from within whatever it is told.
+    #[derive(Default)]
+    struct Curious {
+        runtime: RefCell<Weak<Runtime>>,
+        tape: OnceCell<Rc<Tape>>,
+        asks: Cell<bool>,
+        told: RefCell<HashSet<&'static str>>,
+    }
+
+    impl Curious {
+        fn ask(&self, told_of: &'static str) {
+            let Some(runtime) = self.runtime.borrow().upgrade() else { return };
+            self.told.borrow_mut().insert(told_of);
+            if self.asks.replace(true) {
+                return; // of its own doing
+            }
+            let _all = (runtime.metrics(), runtime.view(), runtime.walk(), runtime.dump().to_string());
+            let tape = self.tape.get().expect("it is given one before it is asked");
+            tape.recording().check_order().unwrap();
+            runtime.enter(|| {
+                drop(turn::observe(Rc::new(PollTimes::default())));
+                drop((turn::metrics(), turn::dump(), turn::seed()));
+            });
+            self.asks.set(false);
+        }
+    }
+
+    impl Observer for Curious {
+        fn phase(&self, _: Phase) {
+            self.ask("phase");
+        }
+        fn wait(&self, _: Option<Duration>) {
+            self.ask("wait");
+        }
+        fn waited(&self, _: usize) {
+            self.ask("waited");
+        }
+        fn fired(&self, _: u64, _: Duration) {
+            self.ask("fired");
+        }
+        fn spawned(&self, _: Key, _: Option<&str>, _: &'static Location<'static>, _: Key) {
+            self.ask("spawned");
+        }
+        fn woken(&self, _: Key, _: Cause) {
+            self.ask("woken");
+        }
+        fn poll_begin(&self, _: Key, _: Cause) {
+            self.ask("poll_begin");
+        }
+        fn poll_end(&self, _: Key, _: Option<Wait>) {
+            self.ask("poll_end");
+        }
+        fn ended(&self, _: Key) {
+            self.ask("ended");
+        }
+        fn job(&self, _: &JobTimes) {
+            self.ask("job");
+        }
+        fn left(&self) {
+            self.ask("left");
+        }
+    }
+
+    #[test]
+    fn who_is_told_may_ask_the_loop_for_everything_and_let_others_come_and_go() {
+        let (curious, tape) = (Rc::new(Curious::default()), Tape::new(1_000));
+        assert!(curious.tape.set(Rc::clone(&tape)).is_ok());
+        let observer = Rc::<Curious>::clone(&curious);
+        let runtime = Rc::new(Runtime::builder().observer(tape).observer(observer).build().unwrap());
+        *curious.runtime.borrow_mut() = Rc::downgrade(&runtime);
+        runtime.block_on(async {
+            let notify = Rc::new(Notify::new());
+            let notified = Rc::clone(&notify);
+            let task = spawn(async move { notified.notified().await });
+            yield_now().await;
+            notify.notify_one(); // a wake that passes the waker
+            task.await.unwrap();
+            sleep(Duration::from_millis(1)).await;
+            spawn_blocking(|| ()).await.unwrap();
+        });
+        assert_eq!(curious.told.borrow().len(), 11, "{:?}", curious.told);
+    }
 
     struct Told(Rc<RefCell<Vec<&'static str>>>, &'static str);
 
@@ -280,11 +389,15 @@ mod tests {
         let [first, second] = ["first", "second"].map(|name| Rc::new(Told(Rc::clone(&told), name)) as Rc<dyn Observer>);
         observers.tell(|observer| observer.phase(Phase::Run));
         assert!(!observers.any());
-        observers.add(Rc::clone(&first), &clock);
-        observers.add(second, &clock);
+        observers.add(Rc::clone(&first), &clock, None);
+        observers.add(Rc::clone(&second), &clock, None);
         observers.tell(|observer| observer.phase(Phase::Run));
         observers.remove(&first);
         observers.tell(|observer| observer.phase(Phase::Run));
         assert_eq!(*told.borrow(), ["first", "second", "second"]);
+        observers.add(Rc::clone(&second), &clock, None);
+        observers.remove(&second);
+        observers.tell(|observer| observer.phase(Phase::Run));
+        assert_eq!(told.borrow().len(), 4, "who came twice and went once is still there");
     }
 }

@@ -671,7 +671,7 @@ impl Builder {
         };
         let bell = reactor.bell();
         let core = Rc::new(Core::new(context::next_id(), clock, reactor, Pool::new(limits), self.seed));
-        self.observers.into_iter().for_each(|observer| core.observers.add(observer, &core.clock));
+        self.observers.into_iter().for_each(|observer| core.observers.add(observer, &core.clock, core.seed));
         if let Some(watchdog) = self.watchdog {
             let watch = watchdog.watch(&core.board)?;
             core.tasks.show_to(watch.lookout());

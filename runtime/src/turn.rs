@@ -274,7 +274,7 @@ pub fn dump() -> Dump {
 #[track_caller]
 pub fn observe(observer: Rc<dyn Observer>) -> Observed {
     let core = context::current();
-    core.observers.add(Rc::clone(&observer), &core.clock);
+    core.observers.add(Rc::clone(&observer), &core.clock, core.seed);
     Observed { core: Rc::downgrade(&core), observer }
 }
 

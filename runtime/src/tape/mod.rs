@@ -75,12 +75,6 @@ impl Tape {
     pub fn recording(&self) -> Recording {
         self.reel.borrow().recording()
     }
-
-    /// Tells that the loop polls in another order than that of the wakes, on purpose: its recordings say so, and the
-    /// [check](Recording::check_order) asks no other order of them.
-    pub fn set_shuffled(&self, shuffled: bool) {
-        self.reel.borrow_mut().shuffled = shuffled;
-    }
 }
 
 impl fmt::Debug for Tape {
@@ -96,6 +90,10 @@ impl fmt::Debug for Tape {
 impl Observer for Tape {
     fn attached(&self, clock: &Rc<Clock>) {
         self.reel.borrow_mut().attach(clock);
+    }
+
+    fn shuffled(&self, _seed: u64) {
+        self.reel.borrow_mut().shuffled = true;
     }
 
     fn phase(&self, phase: Phase) {
@@ -254,13 +252,19 @@ impl Reel {
     /// records of the same loop.
     fn attach(&mut self, clock: &Rc<Clock>) {
         if self.clock.as_ref().is_some_and(|known| !Rc::ptr_eq(known, clock)) {
-            *self = Reel { shuffled: self.shuffled, ..Reel::new(self.capacity) };
+            *self = Reel::new(self.capacity);
+        }
+        let now = self.now();
+        for open in [self.phase, self.open_poll()].into_iter().flatten() {
+            if let Some(record) = self.record(open) {
+                record.end = now;
+            }
         }
         self.clock = Some(Rc::clone(clock));
         self.origin = Some(clock.instant_of(0));
         (self.phase, self.poll, self.root.woken) = (None, None, None);
         self.live.iter_mut().for_each(|place| place.woken = None);
-        let now = self.now();
+        let now = self.now(); // of a clock that it may not have had before
         self.push(now, now, now, What::Attached);
     }
 
@@ -307,6 +311,10 @@ impl Reel {
 
     fn open_phase(&mut self) -> Option<&mut Record> {
         self.phase.and_then(|phase| self.record(phase))
+    }
+
+    fn open_poll(&self) -> Option<u64> {
+        self.poll.filter(|poll| poll.then.is_none()).map(|poll| poll.number)
     }
 
     /// The phase under way ends.
@@ -414,8 +422,7 @@ impl Reel {
     fn recording(&self) -> Recording {
         let (oldest, now) = (self.oldest(), self.now());
         let mut records: Vec<Record> = (oldest..self.next).map(|number| self.ring[self.place(number)]).collect();
-        let poll = self.poll.filter(|poll| poll.then.is_none()).map(|poll| poll.number);
-        for open in [self.phase, poll].into_iter().flatten().filter(|open| *open >= oldest) {
+        for open in [self.phase, self.open_poll()].into_iter().flatten().filter(|open| *open >= oldest) {
             let place = usize::try_from(open - oldest).expect("it is one of those in memory");
             records[place].end = now;
         }

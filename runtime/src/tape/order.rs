@@ -164,6 +164,8 @@ struct Replay<'a> {
     number: Option<u32>,
     /// The wakes that have had their poll, if they need not come in their order.
     answered: HashSet<u32>,
+    /// The tape has looked on only once, and all since is here: the tasks that it knows were spawned before its eyes.
+    unbroken: bool,
     /// Who was polled since the tape looked on.
     polled: HashSet<Key>,
     ended: HashSet<Key>,
@@ -183,6 +185,7 @@ impl<'a> Replay<'a> {
             begun: 0,
             number: None,
             answered: HashSet::new(),
+            unbroken: recording.dropped == 0,
             polled: HashSet::new(),
             ended: HashSet::new(),
             cut_short: false,
@@ -218,6 +221,7 @@ impl<'a> Replay<'a> {
             What::Left => (self.course, self.phase, self.poll) = (Course::Left, None, None),
             What::Attached => {
                 (self.course, self.phase, self.poll, self.number) = (Course::Unknown, None, None, None);
+                self.unbroken &= self.at == 0;
                 self.polled.clear();
             }
             _ => {}
@@ -294,7 +298,7 @@ fn polls(replay: &Replay<'_>) -> Option<String> {
 fn wake(replay: &Replay<'_>) -> Option<String> {
     let What::Poll { task, wake, .. } = replay.record.what else { return None };
     let Some(wake) = wake else {
-        let seen = replay.polled.contains(&task) || replay.recording.task(task).is_some();
+        let seen = replay.polled.contains(&task) || replay.unbroken && replay.recording.task(task).is_some();
         return seen.then(|| "a task is polled that nobody has woken".to_owned());
     };
     let Some(from) = replay.recording.waker(replay.at) else {

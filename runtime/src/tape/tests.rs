@@ -146,6 +146,45 @@ fn tape_that_comes_in_the_middle_of_a_poll_knows_what_it_has_not_seen() {
 }
 
 #[test]
+fn tape_that_has_gone_and_comes_again_makes_up_nothing() {
+    let (tape, runtime) = (Tape::new(1_000), Runtime::builder().manual_clock().build().unwrap());
+    runtime.block_on(async {
+        let observed = turn::observe(Rc::<Tape>::clone(&tape));
+        spawn(async { time::advance(Duration::from_millis(3)) }).await.unwrap();
+        let woken_before = spawn(yield_now());
+        time::advance(Duration::from_millis(1));
+        drop(observed);
+        time::advance(Duration::from_millis(1));
+        let _observed = turn::observe(Rc::<Tape>::clone(&tape));
+        woken_before.await.unwrap();
+        everything().await;
+    });
+    tape.recording().check_order().unwrap();
+}
+
+#[test]
+fn tape_of_a_loop_with_a_seed_says_that_it_shuffles_and_keeps_the_order_all_the_same() {
+    let shuffled = |seed| {
+        let tape = Tape::new(10_000);
+        let builder = Runtime::builder().manual_clock().observer(Rc::<Tape>::clone(&tape));
+        let runtime = if let Some(seed) = seed { builder.seed(seed) } else { builder }.build().unwrap();
+        runtime.block_on(async {
+            let tasks: Vec<_> = (0..10).map(|_| spawn(yield_now())).collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+            everything().await;
+        });
+        let recording = tape.recording();
+        recording.check_order().unwrap();
+        assert_eq!(recording.shuffled, seed.is_some());
+        Recording { shuffled: false, ..recording }.check_order().is_err()
+    };
+    assert!((0..10).all(|seed| shuffled(Some(seed))));
+    assert!(!shuffled(None));
+}
+
+#[test]
 fn recording_made_in_a_poll_says_that_it_is_open() {
     let (tape, runtime) = taped(1_000);
     let recording = runtime.block_on(async {
@@ -161,9 +200,14 @@ fn recording_made_in_a_poll_says_that_it_is_open() {
 #[test]
 fn panic_of_the_root_ends_its_poll_and_its_run() {
     let (tape, runtime) = taped(1_000);
+    let task = runtime.enter(|| spawn(std::future::pending::<()>()));
+    runtime.run(Mode::NoWait).unwrap();
     let panics =
         std::panic::AssertUnwindSafe(|| runtime.block_on(async { std::panic::resume_unwind(Box::new("on purpose")) }));
     assert!(std::panic::catch_unwind(panics).is_err());
+    assert_eq!(crate::trace::cause(), Cause::Outside);
+    task.abort();
+    assert_eq!(runtime.metrics().wakes.outside, 2, "the root's, and this");
     runtime.block_on(everything());
     tape.recording().check_order().unwrap();
 }

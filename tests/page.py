@@ -407,6 +407,21 @@ def gone(server: Server, browser: Browser, checks: Checks):
         end(again.process)
 
 
+@looked_at
+def full(server: Server, browser: Browser, checks: Checks):
+    """Where as many look on as can, the next page says so, and comes in when one of them goes."""
+    viewers = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S) for _ in range(16)]
+    with contextlib.ExitStack() as stack:
+        for viewer in viewers:
+            stack.callback(viewer.close)
+            viewer.request("GET", "/live")
+            viewer.sock.recv(1)
+        browser.open(server.url)
+        told = lambda: browser.text("state")
+        checks.comes("the page says why it sees nothing", told, lambda state: "as many pages look on as can" in state)
+    checks.comes("and comes in later", browser.state, lambda state: state == "live")
+
+
 # --- The whole run ----------------------------------------------------------------------------------------------------
 
 

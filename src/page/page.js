@@ -20,6 +20,7 @@ let colours = {};
 // --- Words --------------------------------------------------------------------------------------------------------
 
 const count = (n) => Math.round(n).toLocaleString("en");
+const many = (n, thing) => `${count(n)} ${thing}${n === 1 ? "" : "s"}`;
 function time(us) {
   if (us < 1000) return `${Math.round(us)} µs`;
   if (us < 10_000) return `${(us / 1000).toFixed(1)} ms`;
@@ -36,7 +37,6 @@ function write(id, text) {
   if (place.textContent !== text) place.textContent = text;
 }
 function state(name, text) {
-  if (root.dataset.state === name) return;
   root.dataset.state = name;
   write("state", text);
 }
@@ -49,11 +49,12 @@ function connect() {
   source.onmessage = (message) => take(JSON.parse(message.data));
   source.onerror = () => {
     latest = null;
-    state("gone", "the server does not answer; trying again");
+    const refused = source.readyState === EventSource.CLOSED; // it answers, but with no events
+    state("gone", refused ? "as many pages look on as can; trying again" : "the server does not answer; trying again");
     write("turns", "–");
-    write("unit", "no server");
+    write("unit", refused ? "no room" : "no server");
     write("asleep", "trying again");
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
+    if (refused) setTimeout(connect, 2000);
   };
 }
 
@@ -103,7 +104,7 @@ function tell(event) {
   write("lag", time(lately(3000).lag));
   write("rate", count(rate(second.requests)));
   write("tasks", `${count(event.tasks.live)} live`);
-  write("tasks-text", `come above the line, go below; ${count(event.served.open)} connections`);
+  write("tasks-text", `come above the line, go below; ${many(event.served.open, "connection")}`);
   write("late", ticking ? time(lately(3000).late) : "not ticking");
   write("armed", count(event.timers.armed));
   for (const what of ["set", "fired", "cancelled"]) write(`timers-${what}`, count(since[what]));
@@ -128,9 +129,8 @@ function tell(event) {
 }
 
 function tellPool(pool) {
-  const jobs = (n) => `${count(n)} ${n === 1 ? "job" : "jobs"}`;
-  const threads = pool.threads ? `${pool.threads} ${pool.threads === 1 ? "thread" : "threads"}` : "no threads yet";
-  write("pool", `${threads}; ${jobs(pool.running)} under way, ${count(pool.queued + pool.waiting)} in the queue`);
+  const threads = pool.threads ? many(pool.threads, "thread") : "no threads yet";
+  write("pool", `${threads}; ${many(pool.running, "job")} under way, ${count(pool.queued + pool.waiting)} in the queue`);
   const marks = [...Array(Math.min(pool.threads, 32)).keys()].map((i) => (i < pool.running ? "busy" : "idle"));
   marks.push(...Array(Math.min(pool.queued + pool.waiting, 40)).fill("queued"));
   const place = $("threads");

@@ -101,7 +101,10 @@ fn show(picture: &Picture, svg: Option<&Path>) -> io::Result<()> {
     Ok(())
 }
 
+/// Says what is wrong in one line, whatever is in the names of files.
 fn complain(error: &dyn std::fmt::Display, status: u8) -> ExitCode {
-    drop(writeln!(io::stderr(), "evloop: {error}"));
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let text: String = error.to_string().chars().map(shown).collect();
+    drop(writeln!(io::stderr(), "evloop: {text}"));
     ExitCode::from(status)
 }

@@ -31,7 +31,8 @@ Usage:
 Options:
   --turns WHICH               longest, last, or those from A to B, as 3..17
                               [longest]
-  --svg FILE                  draw the time line into this file, too
+  --svg FILE                  draw the time line into this file, too, - for none
+                              [-]
   -h, --help                  print this and exit
 
 The file is a Chrome trace: Perfetto opens it, too (https://ui.perfetto.dev).
@@ -113,7 +114,10 @@ pub(super) fn trace(mut parser: Parser) -> Result<Command, Error> {
     while let Some(argument) = parser.next()? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(TRACE_HELP.to_owned())),
-            Arg::Long("svg") => svg = Some(Value { option: "--svg", parser: &mut parser }.path("a file")?),
+            Arg::Long("svg") => {
+                let path = Value { option: "--svg", parser: &mut parser }.path("a file, or - for none")?;
+                svg = (path.as_os_str() != "-").then_some(path);
+            }
             Arg::Long("turns") => {
                 let mut value = Value { option: "--turns", parser: &mut parser };
                 turns = value.parse("longest, last, or a range as 3..17", read_turns)?;

@@ -106,9 +106,16 @@ impl Command {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Error(String);
 
+impl Error {
+    /// With the place that tells what would be right.
+    fn of(self, command: &str) -> Error {
+        Error(format!("{}; see `evloop {command}--help`", self.0))
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; see `evloop --help`", self.0)
+        f.write_str(&self.0)
     }
 }
 
@@ -122,23 +129,25 @@ impl From<lexopt::Error> for Error {
 /// Reads the arguments, without the program's name.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Error> {
     let mut arguments = arguments.into_iter().peekable();
-    let Some(read) = arguments.peek().and_then(|first| command(first.to_str()?)) else {
-        return serve::parse(Parser::from_args(arguments));
+    let Some((name, read)) = arguments.peek().and_then(|first| command(first.to_str()?)) else {
+        return serve::parse(Parser::from_args(arguments)).map_err(|error| error.of(""));
     };
     arguments.next();
-    read(Parser::from_args(arguments))
+    read(Parser::from_args(arguments)).map_err(|error| error.of(name))
 }
 
-/// What reads the arguments of a command other than `serve`.
-fn command(name: &str) -> Option<fn(Parser) -> Result<Command, Error>> {
+/// How a command other than `serve` is written, and what reads its arguments.
+fn command(name: &str) -> Option<(&'static str, Reader)> {
     match name {
-        "lab" => Some(drawn::lab),
-        "trace" => Some(drawn::trace),
-        "why" => Some(drawn::why),
-        "step" => Some(step::step),
+        "lab" => Some(("lab ", drawn::lab)),
+        "trace" => Some(("trace ", drawn::trace)),
+        "why" => Some(("why ", drawn::why)),
+        "step" => Some(("step ", step::step)),
         _ => None,
     }
 }
+
+type Reader = fn(Parser) -> Result<Command, Error>;
 
 /// The value of an option that is still to be read.
 struct Value<'a> {

@@ -169,6 +169,7 @@ fn commands_that_draw_are_read() {
     };
     assert_eq!(parsed(&["trace", "t"]), trace(Turns::Longest, None));
     assert_eq!(parsed(&["trace", "t", "--turns=last"]), trace(Turns::Last, None));
+    assert_eq!(parsed(&["trace", "t", "--svg=-"]), trace(Turns::Longest, None));
     assert_eq!(parsed(&["trace", "--turns", "3..17", "t", "--svg=o"]), trace(Turns::Range(3..=17), Some("o")));
 
     let why = Why { file: "t".into(), tasks: ["a".to_owned(), "b".to_owned()] };
@@ -191,6 +192,16 @@ fn what_is_wrong_with_commands_that_draw_is_said_in_one_line() {
     ] {
         let text = parsed(arguments).expect_err(named);
         assert!(text.contains(named) && !text.contains('\n'), "{text}");
+    }
+    for (arguments, command) in [
+        (&["--colour"][..], "evloop"),
+        (&["lab", "--colour"], "evloop lab"),
+        (&["trace"], "evloop trace"),
+        (&["why"], "evloop why"),
+        (&["step", "a", "b"], "evloop step"),
+    ] {
+        let text = parsed(arguments).expect_err(command);
+        assert!(text.ends_with(&format!("; see `{command} --help`")), "{text}");
     }
     for command in ["lab", "trace", "why"] {
         let Ok(Command::Print(help)) = parsed(&[command, "--help"]) else { panic!("{command} has help") };

@@ -113,7 +113,8 @@ impl Picture {
 pub(crate) fn near<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     let mut near: Vec<_> = names.into_iter().map(|name| (strsim::jaro_winkler(wanted, name), name)).collect();
     near.retain(|(likeness, _)| *likeness > 0.75);
-    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+    near.dedup_by_key(|(_, name)| *name);
     near.truncate(3);
     match near.iter().map(|(_, name)| format!("{name:?}")).collect::<Vec<_>>() {
         none if none.is_empty() => String::new(),

@@ -144,6 +144,7 @@ fn near_names_are_offered_and_far_ones_are_not() {
     let names = ["quadrants", "blocking", "pool"];
     assert_eq!(near("qadrants", names), ", did you mean \"quadrants\"?");
     assert_eq!(near("zzz", names), "");
+    assert_eq!(near("conection", ["connection"; 3]), ", did you mean \"connection\"?");
 }
 
 fn any_time() -> impl Strategy<Value = Duration> {

@@ -19,6 +19,7 @@
 
 use crate::arena::Key;
 use crate::loom::{AtomicU8, AtomicU64, Mutex, Thread, current, fence, lock, park, park_timeout};
+use slab::Slab;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -44,18 +45,35 @@ pub(crate) struct Lookout {
     /// Known before it parks for the first time.
     watchdog: Mutex<Option<Thread>>,
     note: Note<NOTE_WORDS>,
-    /// By the places of their keys. Those that have ended stay until another task has their place.
-    called: Mutex<Vec<Called>>,
+    register: Mutex<Register>,
 }
 
 /// What a task is called.
 #[derive(Debug, Clone)]
 pub(crate) struct Called {
-    stamp: u32,
     pub(crate) name: Option<Arc<str>>,
-    /// `None`: nobody has ever had the place.
-    pub(crate) spawned_at: Option<&'static Location<'static>>,
+    pub(crate) spawned_at: &'static Location<'static>,
 }
+
+/// What the tasks are called: eight bytes for each, as there may be ten thousands. Tasks of a name come one after another,
+/// as connections do, so who is called as the last one was shares what is kept of it.
+#[derive(Debug, Default)]
+struct Register {
+    /// By the places of the tasks' keys. Those that have ended stay until another task has their place.
+    tasks: Vec<Line>,
+    /// How tasks are called, and how many of the lines say so.
+    names: Slab<(Called, usize)>,
+    last: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    stamp: u32,
+    /// The place in the names; [`NOBODY`]: nobody has ever had this line.
+    name: u32,
+}
+
+const NOBODY: u32 = u32::MAX;
 
 impl Lookout {
     /// Of a loop that nobody turns yet.
@@ -64,7 +82,7 @@ impl Lookout {
             standing: AtomicU8::new(Standing::Asleep as u8),
             watchdog: Mutex::new(None),
             note: Note::new(),
-            called: Mutex::new(Vec::new()),
+            register: Mutex::new(Register::default()),
         }
     }
 
@@ -133,19 +151,12 @@ impl Lookout {
 
     /// The loop's thread: a task has come.
     pub(crate) fn call(&self, task: Key, name: Option<&str>, spawned_at: &'static Location<'static>) {
-        let place = task.index() as usize;
-        let called = Called { stamp: task.stamp(), name: name.map(Arc::from), spawned_at: Some(spawned_at) };
-        let mut all = lock(&self.called);
-        if place >= all.len() {
-            all.resize(place + 1, Called { stamp: 0, name: None, spawned_at: None });
-        }
-        all[place] = called;
+        lock(&self.register).write(task, name, spawned_at);
     }
 
     /// What a task is called, if it is, or was, one of the loop's.
     pub(crate) fn called(&self, task: Key) -> Option<Called> {
-        let all = lock(&self.called);
-        all.get(task.index() as usize).filter(|called| called.stamp == task.stamp()).cloned()
+        lock(&self.register).read(task).cloned()
     }
 
     /// The loop's thread: notes what is being done in the poll of that number.
@@ -157,6 +168,39 @@ impl Lookout {
     /// What was noted last in the poll of that number; `None` if nothing was, or if it is being written.
     pub(crate) fn read_note(&self, poll: u64) -> Option<Vec<u8>> {
         self.note.read(poll)
+    }
+}
+
+impl Register {
+    fn write(&mut self, task: Key, name: Option<&str>, spawned_at: &'static Location<'static>) {
+        let as_the_last =
+            |(last, _): &(Called, usize)| std::ptr::eq(last.spawned_at, spawned_at) && last.name.as_deref() == name;
+        if !self.names.get(self.last).is_some_and(as_the_last) {
+            self.last = self.names.insert((Called { name: name.map(Arc::from), spawned_at }, 0));
+        }
+        self.names[self.last].1 += 1;
+        let place = task.index() as usize;
+        if place >= self.tasks.len() {
+            self.tasks.resize(place + 1, Line { stamp: 0, name: NOBODY });
+        }
+        let name = u32::try_from(self.last).expect("there are no more names than places of keys, and one");
+        let before = std::mem::replace(&mut self.tasks[place], Line { stamp: task.stamp(), name });
+        if before.name != NOBODY {
+            self.leave(before.name as usize);
+        }
+    }
+
+    /// A line says something else now.
+    fn leave(&mut self, name: usize) {
+        self.names[name].1 -= 1;
+        if self.names[name].1 == 0 {
+            self.names.remove(name);
+        }
+    }
+
+    fn read(&self, task: Key) -> Option<&Called> {
+        let line = self.tasks.get(task.index() as usize).filter(|line| line.stamp == task.stamp())?;
+        self.names.get(line.name as usize).map(|(called, _)| called)
     }
 }
 
@@ -266,8 +310,32 @@ mod tests {
         assert_eq!(lookout.called(first).and_then(|called| called.name).as_deref(), Some("first"));
         lookout.call(second, None, here);
         assert!(lookout.called(first).is_none());
-        assert_eq!(lookout.called(second).and_then(|called| called.spawned_at), Some(here));
+        assert_eq!(lookout.called(second).map(|called| called.spawned_at), Some(here));
+        assert!(lookout.called(Key::new(2, 0)).is_none(), "nobody had this place");
         assert!(lookout.called(Key::new(4, 0)).is_none());
+    }
+
+    #[test]
+    fn names_are_kept_once_and_as_long_as_tasks_have_them() {
+        let (mut register, here) = (Register::default(), Location::caller());
+        let name = |register: &Register, place, stamp| {
+            register.read(Key::new(place, stamp)).and_then(|called| called.name.as_deref().map(str::to_owned))
+        };
+        for place in 0..100 {
+            register.write(Key::new(place, 1), Some("connection"), here);
+        }
+        assert_eq!(register.names.len(), 1);
+        register.write(Key::new(7, 2), Some("other"), here);
+        register.write(Key::new(8, 2), None, here);
+        assert_eq!(register.names.len(), 3);
+        assert_eq!(name(&register, 6, 1).as_deref(), Some("connection"));
+        assert_eq!(name(&register, 7, 2).as_deref(), Some("other"));
+        assert_eq!(name(&register, 8, 2), None);
+        for place in 0..100 {
+            register.write(Key::new(place, 3), Some("later"), here);
+        }
+        assert_eq!(register.names.len(), 1);
+        assert_eq!((name(&register, 8, 3).as_deref(), name(&register, 8, 2)), (Some("later"), None));
     }
 }
 

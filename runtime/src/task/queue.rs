@@ -119,11 +119,18 @@ pub struct Tasks {
     lookout: OnceCell<Arc<Lookout>>,
 }
 
-/// A live task, or one that has ended and whose output is waited for.
+/// A live task, or one that has ended and whose output is waited for. There may be ten thousands: what a [`TaskInfo`] tells
+/// lies here without its padding.
 struct Entry {
     /// Out while the task is polled.
     task: Option<TaskRef>,
-    info: TaskInfo,
+    name: Option<Rc<str>>,
+    spawned_at: &'static Location<'static>,
+    parent: Key,
+    waits_for: Option<Wait>,
+    waits_also_for: Option<Wait>,
+    polls: u64,
+    woken_by: Cause,
     /// Who awaits the handle.
     joiner: Option<Waker>,
     course: Course,
@@ -131,6 +138,20 @@ struct Entry {
     joinable: bool,
     /// It keeps the loop alive.
     referenced: bool,
+}
+
+impl Entry {
+    fn info(&self) -> TaskInfo {
+        TaskInfo {
+            name: self.name.clone(),
+            spawned_at: self.spawned_at,
+            parent: self.parent,
+            waits_for: self.waits_for,
+            waits_also_for: self.waits_also_for,
+            woken_by: self.woken_by,
+            polls: self.polls,
+        }
+    }
 }
 
 /// What is known of the future of `block_on`, while there is one.
@@ -249,7 +270,7 @@ impl Tasks {
     /// What is known of a task.
     #[must_use]
     pub fn info(&self, key: Key) -> Option<TaskInfo> {
-        self.live.borrow().get(key).map(|entry| entry.info.clone())
+        self.live.borrow().get(key).map(Entry::info)
     }
 
     /// All tasks that have not ended, by key, with what is known of them.
@@ -262,7 +283,7 @@ impl Tasks {
     pub(crate) fn walk(&self) -> Vec<(Key, TaskInfo, bool)> {
         let live = self.live.borrow();
         let running = live.iter().filter(|(_, entry)| entry.course != Course::Ended);
-        running.map(|(key, entry)| (key, entry.info.clone(), entry.referenced)).collect()
+        running.map(|(key, entry)| (key, entry.info(), entry.referenced)).collect()
     }
 
     /// What is known of the future of `block_on`, while there is one: as of a task, but it has no name and was spawned nowhere.
@@ -305,19 +326,16 @@ impl Tasks {
     {
         let lookout = self.lookout.get();
         let told_name = if lookout.is_some() || self.observers.any() { name.clone() } else { None };
-        let info = TaskInfo {
-            name,
-            spawned_at,
-            parent: self.cause().task(),
-            waits_for: None,
-            waits_also_for: None,
-            woken_by: Cause::Spawn,
-            polls: 0,
-        };
-        let parent = info.parent;
+        let parent = self.cause().task();
         let key = self.live.borrow_mut().insert_with(|key| Entry {
             task: Some(TaskRef::new(key, self.home, future)),
-            info,
+            name,
+            spawned_at,
+            parent,
+            waits_for: None,
+            waits_also_for: None,
+            polls: 0,
+            woken_by: Cause::Spawn,
             joiner: None,
             course: Course::Running,
             joinable: true,
@@ -541,8 +559,8 @@ impl Tasks {
             self.board.set_at(At::Task(key)); // dropping its future is its affair, too
             return self.cancel(key);
         }
-        entry.info.woken_by = cause;
-        entry.info.polls += 1;
+        entry.woken_by = cause;
+        entry.polls += 1;
         let task = entry.task.take().expect("a task is polled by one batch at a time");
         drop(live);
 
@@ -558,7 +576,7 @@ impl Tasks {
         let mut live = self.live.borrow_mut();
         let entry = live.get_mut(key).expect("a running task stays in the set");
         entry.task = Some(task);
-        (entry.info.waits_for, entry.info.waits_also_for) = (Some(wait), trace::also());
+        (entry.waits_for, entry.waits_also_for) = (Some(wait), trace::also());
         if entry.course == Course::Aborted {
             drop(live);
             self.cancel(key);

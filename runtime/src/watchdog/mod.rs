@@ -270,7 +270,7 @@ impl Watcher {
             At::Task(Key::NONE) => Some(Holder::Root),
             At::Task(key) => {
                 let called = self.lookout.called(key)?;
-                Some(Holder::Task { key, name: called.name, spawned_at: called.spawned_at? })
+                Some(Holder::Task { key, name: called.name, spawned_at: called.spawned_at })
             }
         }
     }

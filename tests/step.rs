@@ -175,6 +175,24 @@ fn until_shown(master: &OwnedFd, shown: &str) -> String {
 }
 
 #[test]
+fn small_terminal_shows_the_loop_and_marks_what_is_cut_off() {
+    let (master, terminal) = terminal();
+    tcsetwinsize(&terminal, Winsize { ws_col: 80, ws_row: 24, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    let own = || Stdio::from(terminal.try_clone().unwrap());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_evloop"));
+    command.args(["step", "timers", "--manual"]).stdin(own()).stdout(own()).env("NO_COLOR", "1");
+    let mut child = command.spawn().unwrap();
+    let screen = until_shown(&master, "q: quit");
+    assert!(screen.contains("A deadline 64 ticks away") && screen.contains("ticker (s…\r\n"), "{screen}");
+    rustix::io::write(&master, b" ").unwrap();
+    let screen = until_shown(&master, "q: quit");
+    assert!(screen.contains("level 2") && screen.contains("next ") && screen.contains("pool "), "{screen}");
+    assert!(!screen.contains("\r\n\r\n"), "blank lines have made room: {screen}");
+    rustix::io::write(&master, b"q").unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn terminal_is_as_it_was_after_each_way_out() {
     for leave in [b"q", b"\x03", b"\x04"] {
         let (master, terminal) = terminal();

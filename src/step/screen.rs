@@ -1,6 +1,6 @@
 //! What is shown: the turn in words, and the loop before and after it, with what has changed marked.
 
-use super::witness::{Told, Witness, in_short};
+use super::witness::{Told, Witness, counted, in_short};
 use evloop::Runtime;
 use evloop::engine::TaskInfo;
 use evloop::observe::{Cause, Key, Phase, Side, SourceView, View, Wait};
@@ -36,12 +36,13 @@ impl Screen {
         self.before = std::mem::replace(&mut self.after, rows(runtime, witness));
     }
 
-    /// The whole screen. What does not fit is cut off, but for the last line.
+    /// The whole screen. Where there are few rows, blank ones go first, then what the program is about; what does not fit even
+    /// then is cut off, but for the last line.
     pub(super) fn text(&self, heading: &str, look: &str, told: &Told, last: &str, size: Size) -> String {
         let Size { columns, rows, coloured } = size;
         let mut lines = Vec::new();
         let mut line = |colour: &str, line: &str| {
-            let line: String = line.chars().take(columns).collect();
+            let line = cut(line, columns);
             lines.push(if coloured && !colour.is_empty() {
                 format!("\x1b[{colour}m{line}\x1b[0m\n")
             } else {
@@ -49,8 +50,9 @@ impl Screen {
             });
         };
         line("1", heading);
-        for part in wrapped(look, columns.min(80)) {
-            line("", &part);
+        let about = wrapped(look, columns.min(80));
+        for part in &about {
+            line("", part);
         }
         line("", "");
         for (phase, told) in told {
@@ -73,6 +75,12 @@ impl Screen {
         }
         line("", "");
         line("2", last);
+        if lines.len() >= rows {
+            lines.retain(|line| line != "\n");
+        }
+        if lines.len() >= rows {
+            lines.drain(1..=about.len());
+        }
         if lines.len() >= rows {
             let last = lines.pop();
             lines.truncate(rows.saturating_sub(2));
@@ -105,6 +113,14 @@ fn compared(before: &[Row], after: &[Row], columns: usize) -> Vec<(char, Row)> {
     let gone = before.iter().filter(|row| after.iter().all(|other| other.name != row.name));
     all.extend(gone.map(|row| ('-', row.clone())));
     all
+}
+
+/// So much of a line as there is room for; a mark says that there is more.
+fn cut(line: &str, columns: usize) -> String {
+    if line.chars().count() <= columns {
+        return line.to_owned();
+    }
+    line.chars().take(columns.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// Lines of so many characters at most, broken between words.
@@ -152,7 +168,8 @@ fn rows(runtime: &Runtime, witness: &Witness) -> Vec<Row> {
         ));
     }
     let (pool, jobs) = (view.pool, view.pool.total());
-    let text = format!("{} threads; {} jobs running, {} queued", pool.threads, jobs.running, jobs.queued);
+    let (threads, running) = (counted(pool.threads, "thread"), counted(jobs.running, "job"));
+    let text = format!("{threads}; {running} running, {} queued", jobs.queued);
     rows.push(row("pool", text));
     rows
 }
@@ -187,7 +204,8 @@ fn wheel(view: &View, rows: &mut Vec<Row>) {
         rows.push(row(format!("level {level}"), slots.collect::<String>()));
     }
     let next = wheel.next.map_or_else(|| "nothing".to_owned(), |next| format!("tick {next}"));
-    rows.push(row("next", format!("{next}; the hand | is at tick {}, {} timers armed", wheel.elapsed, wheel.armed)));
+    let armed = counted(wheel.armed, "timer");
+    rows.push(row("next", format!("{next}; the hand | is at tick {}, {armed} armed", wheel.elapsed)));
 }
 
 /// Who waits for which side of a source, and which sides are ready.

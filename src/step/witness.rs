@@ -106,7 +106,7 @@ impl Observer for Witness {
     fn waited(&self, events: usize) {
         let passed = self.clock.get().zip(self.waits_since.take());
         let passed = passed.map_or(Duration::ZERO, |(clock, since)| clock.now() - since);
-        self.tell(format!("{events} events, {} ms later", passed.as_millis()));
+        self.tell(format!("{}, {} ms later", counted(events, "event"), passed.as_millis()));
     }
 
     fn fired(&self, timers: u64, latest: Duration) {
@@ -135,6 +135,11 @@ impl Observer for Witness {
     fn job(&self, _: &JobTimes) {
         self.tell("a job's result is taken".to_owned());
     }
+}
+
+/// A number of things.
+pub(super) fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What is waited for, without the place where that was made: there is little room, and a program has few of a kind.

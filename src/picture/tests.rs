@@ -111,6 +111,16 @@ fn hostile_text_stays_text() {
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
 }
 
+/// An empty line would end the drawing where it stands within a page of Markdown.
+#[test]
+fn drawing_has_no_empty_line_whatever_has_no_name() {
+    let mut lanes = Lanes::new("");
+    lanes.span("row", Kind::Run, "", ms(0), ms(9));
+    lanes.mark("row", "", ms(3));
+    let svg = Picture::new("").about("").lanes(lanes).to_svg();
+    assert!(svg.lines().all(|line| !line.trim().is_empty()), "{svg}");
+}
+
 #[test]
 fn curves_without_points_and_points_without_a_place_are_drawn_as_nothing() {
     let odd = [(f64::NAN, 1.0), (1.0, f64::INFINITY), (0.0, -1.0), (1e300, 2.0), (-1e300, 2.0)];

@@ -37,7 +37,9 @@ impl Sheet {
     }
 
     fn write(&mut self, x: f64, y: f64, class: &str, text: &str) {
-        self.add(words(x, y, class, text));
+        if !text.is_empty() {
+            self.add(words(x, y, class, text));
+        }
     }
 }
 
@@ -69,7 +71,7 @@ impl Picture {
             .set("role", "img")
             .add(Title::new(clean(&self.title)))
             .add(Description::new().add(Words::new(clean(&self.about.replace('\n', " ")))))
-            .add(Style::new(include_str!("style.css")))
+            .add(Style::new(include_str!("style.css").trim_end()))
             .add(definitions())
             .add(paper)
             .add(sheet.group);

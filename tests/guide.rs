@@ -113,3 +113,39 @@ fn rows_without_code_or_reason_are_told_of() {
         assert_eq!(complaints(&format!("{TABLE}{rest}")), [complaint], "{rest}");
     }
 }
+
+/// The words of the note lead to a page, to something to be seen, and to a file; all of which are there.
+#[test]
+fn every_term_leads_to_a_page_an_experiment_and_a_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let (terms, pages, lab) = (read("src/guide/terms.md"), read("src/guide/mod.rs"), read("src/lab/mod.rs"));
+    let rows: Vec<_> = terms.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| |")).collect();
+    assert!(rows.len() >= 20, "the table of terms has {} rows", rows.len());
+    for row in rows {
+        let cells = cells(&row[1..]);
+        let page = cells[2].split_once("guide::").and_then(|(_, page)| page.split_once(')')).expect(row).0;
+        assert!(pages.contains(&format!("pub mod {page} ")), "{row}: there is no page {page}");
+        let seen = cells[3].trim_matches('`');
+        match seen.strip_prefix("evloop lab ") {
+            Some(experiment) => assert!(lab.contains(&format!("mod {experiment};")), "{row}: no such experiment"),
+            None => assert!(seen.starts_with("evloop s") || root.join(seen).exists(), "{row}: nothing to be seen"),
+        }
+        assert!(root.join(cells[4].trim_matches('`')).exists(), "{row}: there is no such file");
+    }
+}
+
+/// An empty line would end the drawing, and so would a text that begins right behind it.
+#[test]
+fn every_picture_is_shown_and_nothing_ends_it_early() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide");
+    let shown = fs::read_to_string(folder.join("mod.rs")).unwrap();
+    let pictures: Vec<_> = fs::read_dir(folder.join("pictures")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(pictures.len() >= 7, "{pictures:?}");
+    for path in pictures {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let alone = format!("\n///\n#[doc = include_str!(\"pictures/{name}\")]\n///\n");
+        assert!(shown.contains(&alone), "{name} is in no chapter, or not by itself");
+        assert!(fs::read_to_string(&path).unwrap().lines().all(|line| !line.trim().is_empty()), "{name}");
+    }
+}

@@ -13,6 +13,12 @@
 //! 8. [Why WSGI was not enough](wsgi)
 //! 9. [Scope, receive, send](asgi)
 //! 10. [One worker or many](workers)
+//! 11. [Reading the tape](tape)
+//! 12. [Where the time goes](time_goes)
+//! 13. [A hunt](hunt)
+//!
+//! Pictures with a title of their own were drawn by the lab, with times of one machine: `evloop lab NAME --svg FILE` draws
+//! them anew.
 //!
 //! The words of all this, in Korean and in English, each with its page, its experiment and its file: [terms].
 //!
@@ -21,24 +27,48 @@
 //! lines that run. And what each operation [costs].
 
 #[doc = include_str!("blocking.md")]
+///
+#[doc = include_str!("pictures/quadrants.svg")]
+///
+#[doc = include_str!("blocking_2.md")]
+///
+#[doc = include_str!("pictures/blocking.svg")]
+///
+#[doc = include_str!("blocking_3.md")]
 pub mod blocking {}
 
 #[doc = include_str!("readiness.md")]
 pub mod readiness {}
 
 #[doc = include_str!("one_turn.md")]
+///
+#[doc = include_str!("pictures/fairness.svg")]
+///
+#[doc = include_str!("one_turn_2.md")]
 pub mod one_turn {}
 
 #[doc = include_str!("by_hand.md")]
 pub mod by_hand {}
 
 #[doc = include_str!("wheel.md")]
+///
+#[doc = include_str!("pictures/timers.svg")]
+///
+#[doc = include_str!("wheel_2.md")]
 pub mod wheel {}
 
 #[doc = include_str!("back_pressure.md")]
+///
+#[doc = include_str!("pictures/backpressure.svg")]
+///
+#[doc = include_str!("back_pressure_2.md")]
 pub mod back_pressure {}
 
 #[doc = include_str!("thread_pool.md")]
+///
+#[doc = include_str!("pictures/pool.svg")]
+///
+#[doc = include_str!("thread_pool_2.md")]
 pub mod thread_pool {}
 
 #[doc = include_str!("wsgi.md")]
@@ -49,6 +79,19 @@ pub mod asgi {}
 
 #[doc = include_str!("workers.md")]
 pub mod workers {}
+
+#[doc = include_str!("tape.md")]
+///
+#[doc = include_str!("pictures/trace.svg")]
+///
+#[doc = include_str!("tape_2.md")]
+pub mod tape {}
+
+#[doc = include_str!("time_goes.md")]
+pub mod time_goes {}
+
+#[doc = include_str!("hunt.md")]
+pub mod hunt {}
 
 #[doc = include_str!("terms.md")]
 pub mod terms {}

@@ -2,12 +2,13 @@
 //!
 //! A task notes what it waits for once, when it is polled. But a lock may change hands while it sleeps, so who holds it is
 //! asked at the time of the dump: each gate notes its holders in a few cells, in place, and gives them to this thread's
-//! register when the first waiter comes. A lock that nobody ever waits for costs two stores and is in no register.
+//! register when the first waiter comes. A lock that nobody ever waits for costs a few stores and is in no register.
 
 use crate::trace::{Cause, LockId};
 use std::array;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::iter;
 use std::rc::{Rc, Weak};
 
 /// How many holders are known one by one: of a mutex there is one, of many readers and permits a few tell enough.
@@ -31,6 +32,59 @@ pub(crate) struct Holder {
     pub(crate) alone: bool,
     /// Its guard is not bound to that task, and may be another's by now.
     pub(crate) movable: bool,
+    /// The loop that ran it, whose key that is: another's may be the same.
+    pub(crate) home: u32,
+}
+
+/// Where one holder is noted, so that to sit is a few stores and to leave is one.
+#[derive(Debug)]
+struct Chair {
+    who: Cell<Cause>,
+    home: Cell<u32>,
+    /// Nobody sits here while it is [`FREE`]; else [`TAKEN`], with what else is true.
+    flags: Cell<u8>,
+}
+
+const FREE: u8 = 0;
+const TAKEN: u8 = 1;
+const ALONE: u8 = 1 << 1;
+const MOVABLE: u8 = 1 << 2;
+
+impl Chair {
+    const fn new() -> Chair {
+        Chair { who: Cell::new(Cause::Outside), home: Cell::new(0), flags: Cell::new(FREE) }
+    }
+
+    #[inline]
+    fn is_free(&self) -> bool {
+        self.flags.get() == FREE
+    }
+
+    #[inline]
+    fn sit(&self, Holder { who, alone, movable, home }: Holder) {
+        self.who.set(who);
+        self.home.set(home);
+        self.flags.set(TAKEN | if alone { ALONE } else { 0 } | if movable { MOVABLE } else { 0 });
+    }
+
+    #[inline]
+    fn leave(&self) {
+        self.flags.set(FREE);
+    }
+
+    fn share(&self) {
+        self.flags.set(self.flags.get() & !ALONE);
+    }
+
+    /// Moves who sits here, if anybody does, to another.
+    fn take(&self) -> Chair {
+        Chair { flags: Cell::new(self.flags.take()), who: self.who.clone(), home: self.home.clone() }
+    }
+
+    fn holder(&self) -> Option<Holder> {
+        let (who, home, flags) = (self.who.get(), self.home.get(), self.flags.get());
+        (flags != FREE).then_some(Holder { who, alone: flags & ALONE != 0, movable: flags & MOVABLE != 0, home })
+    }
 }
 
 /// Where a holder is noted.
@@ -41,24 +95,35 @@ pub(crate) struct Seat(u8);
 const NO_SEAT: Seat = Seat(u8::MAX);
 
 /// The holders of one lock.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Holders {
-    named: [Cell<Option<Holder>>; NAMED_MAX],
+    /// Of a mutex the only one, so that its path is short.
+    first: Chair,
+    more: [Chair; NAMED_MAX - 1],
     /// Those without a seat, and those who were granted something and have not come to take it.
     others: Cell<u32>,
 }
 
 impl Holders {
     pub(crate) const fn new() -> Holders {
-        Holders { named: [const { Cell::new(None) }; NAMED_MAX], others: Cell::new(0) }
+        Holders { first: Chair::new(), more: [const { Chair::new() }; NAMED_MAX - 1], others: Cell::new(0) }
     }
 
     /// Notes one more.
     #[inline]
     pub(crate) fn sit(&self, holder: Holder) -> Seat {
-        for (seat, cell) in (0..).zip(&self.named) {
-            if cell.get().is_none() {
-                cell.set(Some(holder));
+        if !self.first.is_free() {
+            return self.sit_behind(holder);
+        }
+        self.first.sit(holder);
+        Seat(0)
+    }
+
+    #[inline(never)]
+    fn sit_behind(&self, holder: Holder) -> Seat {
+        for (seat, chair) in (1..).zip(&self.more) {
+            if chair.is_free() {
+                chair.sit(holder);
                 return Seat(seat);
             }
         }
@@ -69,16 +134,32 @@ impl Holders {
     /// One holds it no more.
     #[inline]
     pub(crate) fn leave(&self, seat: Seat) {
-        match self.named.get(usize::from(seat.0)) {
-            Some(cell) => cell.set(None),
+        if seat.0 == 0 {
+            return self.first.leave();
+        }
+        self.leave_behind(seat);
+    }
+
+    #[inline(never)]
+    fn leave_behind(&self, seat: Seat) {
+        match self.chair(seat) {
+            Some(chair) => chair.leave(),
             None => self.settle(),
         }
     }
 
+    fn chair(&self, seat: Seat) -> Option<&Chair> {
+        self.chairs().nth(usize::from(seat.0))
+    }
+
+    fn chairs(&self) -> impl Iterator<Item = &Chair> {
+        iter::once(&self.first).chain(&self.more)
+    }
+
     /// One that was alone lets others in.
     pub(crate) fn share(&self, seat: Seat) {
-        if let Some(cell) = self.named.get(usize::from(seat.0)) {
-            cell.set(cell.get().map(|holder| Holder { alone: false, ..holder }));
+        if let Some(chair) = self.chair(seat) {
+            chair.share();
         }
     }
 
@@ -95,7 +176,8 @@ impl Holders {
     /// Moves all of them out, each to the same seat elsewhere.
     pub(crate) fn take(&self) -> Holders {
         Holders {
-            named: array::from_fn(|seat| Cell::new(self.named[seat].take())),
+            first: self.first.take(),
+            more: array::from_fn(|seat| self.more[seat].take()),
             others: Cell::new(self.others.take()),
         }
     }
@@ -137,7 +219,7 @@ impl Drop for Waited {
 pub(crate) fn holders(id: LockId) -> (Vec<Holder>, u32) {
     let waited = WAITED.try_with(|all| all.borrow().get(&id).and_then(Weak::upgrade)).ok().flatten();
     waited.map_or((Vec::new(), 0), |waited| {
-        let named = waited.holders.named.iter().filter_map(Cell::get).collect();
+        let named = waited.holders.chairs().filter_map(Chair::holder).collect();
         (named, waited.holders.others.get())
     })
 }
@@ -149,6 +231,7 @@ mod tests {
 
     fn holder(index: u32) -> Holder {
         Holder { who: Cause::Task(Key::new(index, 0)), home: 0, alone: false, movable: false }
+        Holder { who: Cause::Task(Key::new(index, 0)), alone: false, movable: false, home: 0 }
     }
 
     #[test]
@@ -161,6 +244,23 @@ mod tests {
         assert_eq!(holders(waited.id()), ([0, 2, 3].map(holder).to_vec(), 1));
         waited.holders().sit(holder(9));
         assert_eq!(holders(waited.id()).0, [0, 9, 2, 3].map(holder));
+    }
+
+    #[test]
+    fn holder_comes_back_as_it_sat_down() {
+        let task = Cause::Task(Key::new(u32::MAX - 1, u32::MAX));
+        let causes = [Cause::Spawn, task, Cause::Io, Cause::Timer, Cause::Mail, Cause::Outside];
+        for (who, alone, movable, home) in causes.into_iter().flat_map(|who| {
+            let bools = [(false, false, 0), (false, true, u32::MAX), (true, false, 1), (true, true, 2)];
+            bools.map(|(alone, movable, home)| (who, alone, movable, home))
+        }) {
+            let (chair, holder) = (Chair::new(), Holder { who, alone, movable, home });
+            chair.sit(holder);
+            assert_eq!(chair.holder(), Some(holder));
+            chair.share();
+            assert_eq!(chair.take().holder(), Some(Holder { alone: false, ..holder }));
+            assert!(chair.is_free() && chair.holder().is_none());
+        }
     }
 
     #[test]

@@ -129,6 +129,7 @@ pub enum WaitsFor {
 #[non_exhaustive]
 pub struct Holding {
     /// What ran when it was taken: a task, or other code, as that of another loop.
+    /// What ran when it was taken: a task of this loop, or other code; [`Cause::Outside`] also where another loop ran.
     pub who: Cause,
     /// Nobody else can have it meanwhile.
     pub alone: bool,
@@ -241,6 +242,11 @@ impl Core {
                 let (by, others) = holders::holders(id);
                 let who = |one: &Holder| if one.home == self.tasks.stamp() { one.who } else { Cause::Outside };
                 let by = by.iter().map(|one| Holding { who: who(one), alone: one.alone, movable: one.movable });
+                let by = by.iter().map(|one| Holding {
+                    who: if one.home == self.id { one.who } else { Cause::Outside },
+                    alone: one.alone,
+                    movable: one.movable,
+                });
                 WaitsFor::Held { wait, by: by.collect(), others }
             }
             Wait::Pool(class, key) if key != Key::NONE => {

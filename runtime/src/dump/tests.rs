@@ -407,3 +407,26 @@ fn tree_is_drawn_by_parents_and_tells_whose_parent_has_ended() {
         drop(family);
     });
 }
+
+#[test]
+fn task_of_another_loop_that_has_a_lock_is_not_taken_for_one_of_this_loop() {
+    let lock = Rc::new(Mutex::new(()));
+    let (here, there) = [(); 2].map(|()| Runtime::new().unwrap()).into();
+    for runtime in [&here, &there] {
+        let lock = Rc::clone(&lock);
+        drop(runtime.enter(|| {
+            spawn(async move {
+                let _guard = lock.lock().await;
+                pending::<()>().await;
+            })
+        }));
+        runtime.run(Mode::NoWait).unwrap();
+    }
+    let by = |runtime: &Runtime| match &*runtime.dump().tasks[0].waits_for {
+        [WaitsFor::Held { by, .. }] => Some(by[0].who),
+        _ => None,
+    };
+    assert_eq!(here.dump().tasks[0].key, there.dump().tasks[0].key);
+    assert_eq!((by(&here), by(&there)), (None, Some(Cause::Outside)));
+    assert!(there.dump().deadlocks().is_empty());
+}

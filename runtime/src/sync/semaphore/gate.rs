@@ -23,6 +23,8 @@ use crate::trace::{self, Place, Wait};
 pub(in crate::sync) struct Gate {
     state: RefCell<State>,
     kind: Kind,
+    /// As its kind [says](Kind::alone_with), so that it is one comparison.
+    alone_with: usize,
     made_at: Place,
     /// Who has permits, until somebody waits for them.
     holders: Holders,
@@ -40,12 +42,12 @@ pub(in crate::sync) enum Kind {
 }
 
 impl Kind {
-    /// Whether one that has so many permits is alone.
-    fn is_alone(self, permits: usize) -> bool {
+    /// Who has so many permits is alone: more than there are, where nobody is.
+    const fn alone_with(self) -> usize {
         match self {
-            Kind::Semaphore => false,
-            Kind::Lock(all) => permits == all,
-            Kind::OnceCell => true,
+            Kind::Semaphore => usize::MAX,
+            Kind::Lock(all) => all,
+            Kind::OnceCell => 1,
         }
     }
 }
@@ -67,6 +69,7 @@ struct Waiter {
 
 impl State {
     /// Whether somebody new may take so many.
+    #[inline]
     fn admits(&self, wanted: usize) -> bool {
         self.line.is_empty() && wanted <= self.permits
     }
@@ -78,6 +81,7 @@ impl Gate {
         Gate {
             state: RefCell::new(State { permits, line: Queue::new(), closed: false }),
             kind,
+            alone_with: kind.alone_with(),
             made_at: Location::caller(),
             holders: Holders::new(),
             waited: OnceCell::new(),
@@ -109,6 +113,7 @@ impl Gate {
         self.state.borrow().closed
     }
 
+    #[inline]
     fn try_take(&self, wanted: usize) -> Result<(), TryAcquireError> {
         let mut state = self.state.borrow_mut();
         if state.closed {
@@ -121,7 +126,30 @@ impl Gate {
         Ok(())
     }
 
+    #[inline]
     fn poll_take(
+        &self,
+        wanted: usize,
+        place: &mut Option<Key>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), AcquireError>> {
+        let mut state = self.state.borrow_mut();
+        if place.is_some() || state.closed || !state.admits(wanted) {
+            drop(state);
+            return self.poll_in_line(wanted, place, cx);
+        }
+        if !trace::take_budget() {
+            drop(state);
+            trace::next_turn(cx);
+            return Poll::Pending;
+        }
+        state.permits -= wanted;
+        Poll::Ready(Ok(()))
+    }
+
+    /// As [`poll_take`](Gate::poll_take), for who cannot have it at once.
+    #[inline(never)]
+    fn poll_in_line(
         &self,
         wanted: usize,
         place: &mut Option<Key>,
@@ -186,14 +214,19 @@ impl Gate {
     }
 
     /// Permits come, or come back.
+    #[inline]
     pub(in crate::sync) fn give(&self, permits: usize) {
         let mut state = self.state.borrow_mut();
         state.permits = state.permits.checked_add(permits).expect("a semaphore has fewer permits than a usize counts");
+        let anybody_waits = !state.line.is_empty();
         drop(state);
-        self.grant();
+        if anybody_waits {
+            self.grant();
+        }
     }
 
     /// Grants, from the first on, what is there. Each is woken before the next is looked at, and may come back in.
+    #[inline(never)]
     fn grant(&self) {
         while let Some(waker) = self.grant_first() {
             waker.wake();
@@ -272,6 +305,7 @@ impl<G: Deref<Target: Gated>> Future for Turn<G> {
 
     /// # Panics
     /// When it is polled again after it was ready.
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let gated = this.gated.as_ref().expect("who waits for a permit or a lock is not polled after it was ready");
@@ -282,6 +316,7 @@ impl<G: Deref<Target: Gated>> Future for Turn<G> {
 }
 
 impl<G: Deref<Target: Gated>> Drop for Turn<G> {
+    #[inline]
     fn drop(&mut self) {
         if let (Some(gated), Some(place)) = (&self.gated, self.place) {
             gated.gate().leave(self.wanted, place);
@@ -303,10 +338,14 @@ impl<G: Deref<Target: Gated>> Granted<G> {
     #[inline]
     fn new(gated: G, permits: usize) -> Granted<G> {
         let gate = gated.gate();
+        let (who, home) = trace::cause_and_home();
         let holder = Holder {
             who: trace::cause(),
             home: trace::home(),
             alone: gate.kind.is_alone(permits),
+            who,
+            home,
+            alone: permits == gate.alone_with,
             // What keeps its lock alive is not bound to a task: it can be given to another.
             movable: mem::needs_drop::<G>(),
         };
@@ -314,6 +353,7 @@ impl<G: Deref<Target: Gated>> Granted<G> {
         Granted { gated, permits, seat }
     }
 
+    #[inline]
     pub(in crate::sync) fn try_new(gated: G, wanted: usize) -> Result<Granted<G>, TryAcquireError> {
         gated.gate().try_take(wanted)?;
         Ok(Granted::new(gated, wanted))
@@ -353,6 +393,7 @@ impl<G: Deref<Target: Gated> + Clone> Granted<G> {
 }
 
 impl<G: Deref<Target: Gated>> Drop for Granted<G> {
+    #[inline]
     fn drop(&mut self) {
         self.gated.gate().holders().leave(self.seat);
         if self.permits > 0 {

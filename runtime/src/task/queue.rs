@@ -595,7 +595,7 @@ impl Tasks {
     #[inline]
     fn end_poll(&self, key: Key, ended: bool) -> Wait {
         let wait = trace::end_poll();
-        if wait == Wait::Turn {
+        if matches!(wait, Wait::Turn) {
             self.ready.want_turn();
         }
         self.observers.tell(|observer| observer.poll_end(key, (!ended).then_some(wait)));

@@ -78,15 +78,9 @@ impl RunQueue {
     #[inline]
     pub(super) fn run_batch(&self, mut poll: impl FnMut(Ready) -> bool) -> bool {
         self.turn_wanted.set(false);
-        if let Some(chance) = &self.chance {
-            return self.run_drawn(chance, &mut poll);
-        }
-        let queued = self.ready.borrow().len();
-        for polls in 0..queued.max(POLLS_PER_BATCH) {
-            if polls >= queued && self.turn_wanted.get() {
-                break;
-            }
-            let Some(ready) = self.ready.borrow_mut().pop_front() else { break };
+        let queued = self.len();
+        let mut batch = Batch { queued, polls_left: queued.max(POLLS_PER_BATCH) };
+        while let Some(ready) = self.next(&mut batch) {
             if poll(ready) {
                 return true;
             }
@@ -94,27 +88,41 @@ impl RunQueue {
         false
     }
 
-    #[cold]
-    fn run_drawn(&self, chance: &Chance, poll: &mut dyn FnMut(Ready) -> bool) -> bool {
-        // Those who were queued when the batch began stand before those who were not.
-        let mut queued = self.len();
-        let mut polls_left = queued.max(POLLS_PER_BATCH);
-        while polls_left > 0 {
-            // Invariant: no fewer polls are left than there are who were queued.
-            let among = if polls_left == queued || self.turn_wanted.get() { queued } else { self.len() };
-            if among == 0 {
-                break;
-            }
-            let place = chance.below(among);
-            let ready = self.ready.borrow_mut().remove(place).expect("it was drawn from those who are there");
-            queued -= usize::from(place < queued);
-            polls_left -= 1;
-            if poll(ready) {
-                return true;
-            }
+    /// Who is polled next in this batch, if that is not over.
+    #[inline]
+    fn next(&self, batch: &mut Batch) -> Option<Ready> {
+        if let Some(chance) = &self.chance {
+            return self.draw(chance, batch);
         }
-        false
+        if batch.polls_left == 0 || batch.queued == 0 && self.turn_wanted.get() {
+            return None;
+        }
+        batch.polls_left -= 1;
+        batch.queued = batch.queued.saturating_sub(1);
+        self.ready.borrow_mut().pop_front()
     }
+
+    #[cold]
+    fn draw(&self, chance: &Chance, batch: &mut Batch) -> Option<Ready> {
+        let Batch { queued, polls_left } = batch;
+        let among = if polls_left == queued || self.turn_wanted.get() { *queued } else { self.len() };
+        if among == 0 {
+            return None;
+        }
+        let place = chance.below(among);
+        *queued -= usize::from(place < *queued);
+        *polls_left -= 1;
+        self.ready.borrow_mut().remove(place)
+    }
+}
+
+/// How far a batch has come.
+///
+/// Invariant: no fewer polls are left than there are who were queued; and these stand before those who were not.
+struct Batch {
+    /// How many stand there still of those who were queued when it began.
+    queued: usize,
+    polls_left: usize,
 }
 
 #[cfg(test)]

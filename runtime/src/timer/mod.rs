@@ -30,7 +30,7 @@ use entries::{DEADLINE_MAX, Entries};
 use std::collections::BTreeMap;
 use std::panic::Location;
 use std::task::{Poll, Waker};
-use wheel::{LEVELS, SLOTS, Wheel};
+use wheel::{LEVELS, SLOTS, Slot, Wheel};
 
 /// All timers of one loop.
 ///
@@ -253,30 +253,36 @@ impl Timers {
 
     /// Fires all whose deadline is `now` or before, in the order of their deadlines and, among equals, in the order in
     /// which they were set. Their wakers are added to `due`. A `now` before an earlier one changes nothing.
+    #[inline]
     pub fn expire(&mut self, now: Tick, due: &mut Vec<Waker>) -> Expired {
         let mut expired = Expired::default();
         while let Some(slot) = self.wheel.next_slot().filter(|slot| slot.start <= now) {
-            let mut next = Some(self.wheel.open(&slot));
-            if slot.level == 0 {
-                expired.latest = expired.latest.max(now - slot.start);
-            }
-            while let Some(index) = next {
-                let entry = &mut self.entries[index];
-                next = entry.next();
-                if slot.level == 0 {
-                    self.refs -= usize::from(entry.is_referenced());
-                    entry.set_fired();
-                    expired.fired += 1;
-                    expired.late += now - slot.start;
-                    due.extend(entry.waker.take());
-                } else {
-                    self.wheel.link(&mut self.entries, index);
-                }
-            }
+            self.empty(&slot, now, due, &mut expired);
         }
         self.wheel.advance(now.min(DEADLINE_MAX));
         self.counts.fired += expired.fired;
         expired
+    }
+
+    /// The timers of a slot that has begun fire, or go to slots of lower levels.
+    fn empty(&mut self, slot: &Slot, now: Tick, due: &mut Vec<Waker>, expired: &mut Expired) {
+        let mut next = Some(self.wheel.open(slot));
+        if slot.level == 0 {
+            expired.latest = expired.latest.max(now - slot.start);
+        }
+        while let Some(index) = next {
+            let entry = &mut self.entries[index];
+            next = entry.next();
+            if slot.level == 0 {
+                self.refs -= usize::from(entry.is_referenced());
+                entry.set_fired();
+                expired.fired += 1;
+                expired.late += now - slot.start;
+                due.extend(entry.waker.take());
+            } else {
+                self.wheel.link(&mut self.entries, index);
+            }
+        }
     }
 
     /// The time of the last expiry.

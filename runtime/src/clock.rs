@@ -118,6 +118,12 @@ impl Clock {
     }
 
     /// Since when it runs.
+    /// As [`fresh`](Clock::fresh), in nanoseconds since the clock was made.
+    #[inline]
+    pub(crate) fn fresh_nanos(&self) -> u64 {
+        nanos(self.fresh_since_origin())
+    }
+
     pub(crate) fn origin(&self) -> Instant {
         self.origin
     }

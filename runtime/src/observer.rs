@@ -231,13 +231,13 @@ impl Observers {
     #[inline]
     pub fn tell(&self, tell: impl Fn(&dyn Observer)) {
         if self.any.get() {
-            self.tell_all(&tell);
+            self.tell_all(tell);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn tell_all(&self, tell: &dyn Fn(&dyn Observer)) {
+    fn tell_all(&self, tell: impl Fn(&dyn Observer)) {
         let all = Rc::clone(&self.all.borrow());
         all.iter().for_each(|observer| tell(&**observer));
     }

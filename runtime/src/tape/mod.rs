@@ -27,7 +27,7 @@ pub use recording::{Recording, Turn};
 pub use why::{Because, NoAnswer, Why};
 
 use crate::arena::Key;
-use crate::clock::Clock;
+use crate::clock::{Clock, nanos};
 use crate::observer::{JobTimes, Observer};
 use crate::trace::{Cause, Phase, Wait};
 use std::cell::RefCell;
@@ -161,7 +161,7 @@ impl Observer for Tape {
 
 /// What a tape holds, and what it must know to go on.
 ///
-/// Records are numbered from 0 as they come; the one with number `n` lies at place `n % capacity` of the ring.
+/// Records are numbered from 0 as they come, and lie in the ring one behind the other, the first at its beginning.
 struct Reel {
     ring: Vec<Record>,
     /// What the task of the poll at that place of the ring waits for.
@@ -169,6 +169,8 @@ struct Reel {
     capacity: usize,
     /// The number of the next record.
     next: u64,
+    /// Its place in the ring.
+    next_place: usize,
     clock: Option<Rc<Clock>>,
     origin: Option<Instant>,
     /// The number of the phase under way.
@@ -235,6 +237,7 @@ impl Reel {
             waits: Vec::with_capacity(capacity),
             capacity,
             next: 0,
+            next_place: 0,
             clock: None,
             origin: None,
             phase: None,
@@ -269,7 +272,7 @@ impl Reel {
     }
 
     fn now(&self) -> u64 {
-        self.clock.as_ref().map_or(0, |clock| self.since_origin(clock.fresh()))
+        self.clock.as_ref().map_or(0, |clock| clock.fresh_nanos())
     }
 
     fn since_origin(&self, at: Instant) -> u64 {
@@ -284,14 +287,14 @@ impl Reel {
     /// One more record, whose number comes back.
     fn push(&mut self, since: u64, begin: u64, end: u64, what: What) -> u64 {
         let record = Record { since, begin, end, what };
-        let number = self.next;
+        let (number, place) = (self.next, self.next_place);
         self.next += 1;
+        self.next_place = if place + 1 == self.capacity { 0 } else { place + 1 };
         if self.ring.len() < self.capacity {
             self.ring.push(record);
             self.waits.push(Wait::Unknown);
             return number;
         }
-        let place = self.place(number);
         self.ring[place] = record;
         let oldest = self.oldest();
         while self.gone.front().is_some_and(|(last, ..)| *last < oldest) {
@@ -300,13 +303,17 @@ impl Reel {
         number
     }
 
-    fn place(&self, number: u64) -> usize {
-        usize::try_from(number % self.capacity as u64).expect("a remainder is smaller than what it was divided by")
+    /// The place of a record, if it is still here. It is reckoned from the next one's: a division takes longer than all else
+    /// that is done for a record.
+    #[inline]
+    fn place(&self, number: u64) -> Option<usize> {
+        let back = usize::try_from(self.next - number).ok().filter(|back| *back <= self.ring.len())?;
+        Some(if back <= self.next_place { self.next_place - back } else { self.next_place + self.capacity - back })
     }
 
     fn record(&mut self, number: u64) -> Option<&mut Record> {
-        let place = self.place(number);
-        if number >= self.oldest() { self.ring.get_mut(place) } else { None }
+        let place = self.place(number)?;
+        self.ring.get_mut(place)
     }
 
     fn open_phase(&mut self) -> Option<&mut Record> {
@@ -382,17 +389,14 @@ impl Reel {
         let after = if wait.is_some() { After::Waits(0) } else { After::Ended }; // which wait, a recording finds out
         poll.then = Some(after);
         let number = poll.number;
-        let place = self.place(number);
-        if number >= self.oldest()
-            && let Some(wait) = wait
-        {
+        let Some(place) = self.place(number) else { return };
+        if let Some(wait) = wait {
             self.waits[place] = wait;
         }
-        if let Some(record) = self.record(number) {
-            record.end = now;
-            if let What::Poll { then, .. } = &mut record.what {
-                *then = after;
-            }
+        let record = &mut self.ring[place];
+        record.end = now;
+        if let What::Poll { then, .. } = &mut record.what {
+            *then = after;
         }
     }
 
@@ -423,6 +427,10 @@ impl Reel {
         let (oldest, now) = (self.oldest(), self.now());
         let mut records: Vec<Record> = (oldest..self.next).map(|number| self.ring[self.place(number)]).collect();
         for open in [self.phase, self.open_poll()].into_iter().flatten().filter(|open| *open >= oldest) {
+        let (newer, older) = self.ring.split_at(self.next_place.min(self.ring.len()));
+        let mut records: Vec<Record> = older.iter().chain(newer).copied().collect();
+        let poll = self.poll.filter(|poll| poll.then.is_none()).map(|poll| poll.number);
+        for open in [self.phase, poll].into_iter().flatten().filter(|open| *open >= oldest) {
             let place = usize::try_from(open - oldest).expect("it is one of those in memory");
             records[place].end = now;
         }
@@ -439,7 +447,7 @@ impl Reel {
         let (mut names, mut known) = (Vec::new(), HashMap::new());
         for (record, number) in records.iter_mut().zip(self.oldest()..) {
             let What::Poll { then: After::Waits(name), .. } = &mut record.what else { continue };
-            let wait = self.waits[self.place(number)];
+            let wait = self.waits[self.place(number).expect("it is one of those in memory")];
             *name = *known.entry(wait).or_insert_with(|| {
                 names.push(text::wait_words(wait));
                 u32::try_from(names.len() - 1).expect("a tape has fewer records than that")
@@ -447,11 +455,6 @@ impl Reel {
         }
         names
     }
-}
-
-/// 584 years of them.
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -32,15 +32,13 @@ pub(crate) struct Holder {
     pub(crate) alone: bool,
     /// Its guard is not bound to that task, and may be another's by now.
     pub(crate) movable: bool,
-    /// The loop that ran it, whose key that is: another's may be the same.
-    pub(crate) home: u32,
 }
 
 /// Where one holder is noted, so that to sit is a few stores and to leave is one.
 #[derive(Debug)]
 struct Chair {
     who: Cell<Cause>,
-    home: Cell<u32>,
+    home: Cell<u64>,
     /// Nobody sits here while it is [`FREE`]; else [`TAKEN`], with what else is true.
     flags: Cell<u8>,
 }
@@ -231,7 +229,6 @@ mod tests {
 
     fn holder(index: u32) -> Holder {
         Holder { who: Cause::Task(Key::new(index, 0)), home: 0, alone: false, movable: false }
-        Holder { who: Cause::Task(Key::new(index, 0)), alone: false, movable: false, home: 0 }
     }
 
     #[test]
@@ -251,7 +248,7 @@ mod tests {
         let task = Cause::Task(Key::new(u32::MAX - 1, u32::MAX));
         let causes = [Cause::Spawn, task, Cause::Io, Cause::Timer, Cause::Mail, Cause::Outside];
         for (who, alone, movable, home) in causes.into_iter().flat_map(|who| {
-            let bools = [(false, false, 0), (false, true, u32::MAX), (true, false, 1), (true, true, 2)];
+            let bools = [(false, false, 0), (false, true, u64::MAX), (true, false, 1), (true, true, 2)];
             bools.map(|(alone, movable, home)| (who, alone, movable, home))
         }) {
             let (chair, holder) = (Chair::new(), Holder { who, alone, movable, home });

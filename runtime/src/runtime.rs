@@ -391,7 +391,6 @@ impl Runtime {
         );
         let _watched = self.core.watch.get().map(Watch::begin_run);
         let _leave = Leave(&self.core);
-        trace::set_home(self.core.id);
         context::enter(&self.core, inside)
     }
 }

@@ -202,8 +202,6 @@ struct Notes {
     cause: Cell<Cause>,
     /// The stamp of the loop whose task a cause names, and which polled last on this thread.
     home: Cell<u64>,
-    /// The loop that ran last; while a task is the cause, it is that task's.
-    home: Cell<u32>,
     wait: Cell<Wait>,
     /// What it waits for as well; of what did not tell, [`Wait::Unknown`].
     also: Cell<Option<Wait>>,
@@ -215,7 +213,6 @@ thread_local! {
         Notes {
             cause: Cell::new(Cause::Outside),
             home: Cell::new(u64::MAX),
-            home: Cell::new(0),
             wait: Cell::new(Wait::Unknown),
             also: Cell::new(None),
             budget: Cell::new(OPERATIONS_PER_POLL),
@@ -341,13 +338,8 @@ pub(crate) fn cause() -> Cause {
 
 /// As [`cause`], with the loop whose task that is, if it is one: keys are a loop's own.
 #[inline]
-pub(crate) fn cause_and_home() -> (Cause, u32) {
+pub(crate) fn cause_and_home() -> (Cause, u64) {
     NOTES.with(|notes| (notes.cause.get(), notes.home.get()))
-}
-
-/// The loop of that number runs from now on.
-pub(crate) fn set_home(home: u32) {
-    NOTES.with(|notes| notes.home.set(home));
 }
 
 /// The task that is being polled, or [`Key::NONE`].

@@ -128,7 +128,6 @@ pub enum WaitsFor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holding {
-    /// What ran when it was taken: a task, or other code, as that of another loop.
     /// What ran when it was taken: a task of this loop, or other code; [`Cause::Outside`] also where another loop ran.
     pub who: Cause,
     /// Nobody else can have it meanwhile.
@@ -242,11 +241,6 @@ impl Core {
                 let (by, others) = holders::holders(id);
                 let who = |one: &Holder| if one.home == self.tasks.stamp() { one.who } else { Cause::Outside };
                 let by = by.iter().map(|one| Holding { who: who(one), alone: one.alone, movable: one.movable });
-                let by = by.iter().map(|one| Holding {
-                    who: if one.home == self.id { one.who } else { Cause::Outside },
-                    alone: one.alone,
-                    movable: one.movable,
-                });
                 WaitsFor::Held { wait, by: by.collect(), others }
             }
             Wait::Pool(class, key) if key != Key::NONE => {

@@ -425,12 +425,9 @@ impl Reel {
 
     fn recording(&self) -> Recording {
         let (oldest, now) = (self.oldest(), self.now());
-        let mut records: Vec<Record> = (oldest..self.next).map(|number| self.ring[self.place(number)]).collect();
-        for open in [self.phase, self.open_poll()].into_iter().flatten().filter(|open| *open >= oldest) {
         let (newer, older) = self.ring.split_at(self.next_place.min(self.ring.len()));
         let mut records: Vec<Record> = older.iter().chain(newer).copied().collect();
-        let poll = self.poll.filter(|poll| poll.then.is_none()).map(|poll| poll.number);
-        for open in [self.phase, poll].into_iter().flatten().filter(|open| *open >= oldest) {
+        for open in [self.phase, self.open_poll()].into_iter().flatten().filter(|open| *open >= oldest) {
             let place = usize::try_from(open - oldest).expect("it is one of those in memory");
             records[place].end = now;
         }

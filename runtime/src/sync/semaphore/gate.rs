@@ -340,9 +340,6 @@ impl<G: Deref<Target: Gated>> Granted<G> {
         let gate = gated.gate();
         let (who, home) = trace::cause_and_home();
         let holder = Holder {
-            who: trace::cause(),
-            home: trace::home(),
-            alone: gate.kind.is_alone(permits),
             who,
             home,
             alone: permits == gate.alone_with,

@@ -18,6 +18,7 @@ mod chrome;
 mod order;
 mod record;
 mod recording;
+#[cfg_attr(not(feature = "json"), expect(dead_code, reason = "words of a file that only that feature writes"))]
 mod text;
 mod why;
 

@@ -59,7 +59,7 @@ impl Chair {
     }
 
     #[inline]
-    fn sit(&self, Holder { who, alone, movable, home }: Holder) {
+    fn sit(&self, Holder { who, home, alone, movable }: Holder) {
         self.who.set(who);
         self.home.set(home);
         self.flags.set(TAKEN | if alone { ALONE } else { 0 } | if movable { MOVABLE } else { 0 });
@@ -251,7 +251,7 @@ mod tests {
             let bools = [(false, false, 0), (false, true, u64::MAX), (true, false, 1), (true, true, 2)];
             bools.map(|(alone, movable, home)| (who, alone, movable, home))
         }) {
-            let (chair, holder) = (Chair::new(), Holder { who, alone, movable, home });
+            let (chair, holder) = (Chair::new(), Holder { who, home, alone, movable });
             chair.sit(holder);
             assert_eq!(chair.holder(), Some(holder));
             chair.share();

@@ -117,13 +117,13 @@ impl Clock {
         self.listening_tick.set(floor(now.saturating_sub(self.held.get())));
     }
 
-    /// Since when it runs.
     /// As [`fresh`](Clock::fresh), in nanoseconds since the clock was made.
     #[inline]
     pub(crate) fn fresh_nanos(&self) -> u64 {
         nanos(self.fresh_since_origin())
     }
 
+    /// Since when it runs.
     pub(crate) fn origin(&self) -> Instant {
         self.origin
     }

@@ -107,14 +107,16 @@ pub use work::{Work, WorkKind};
 pub mod observe {
     //! To see the loop turn: its numbers, and those who look on.
     //!
-    //! [`Metrics`] are integers that are always kept: [`Handle::metrics`](crate::Handle::metrics) reads them from any thread.
-    //! An [`Observer`] is told of each phase, wake, poll and job, and costs nothing while there is none:
-    //! [`Builder::observer`](crate::Builder::observer), [`turn::observe`](crate::turn::observe). A [`View`] is the loop as it
-    //! stands: [`turn::view`](crate::turn::view). A [`Watchdog`] looks at the loop from a thread of its own, and tells what
-    //! holds it while it does: [`Builder::watchdog`](crate::Builder::watchdog).
-    //!
-    //! A [`Tape`] is one: it keeps the last phases, polls and jobs. A [`Recording`] of them can be checked against the order
-    //! of a turn ([`TURN`]), asked why one task ran before another, and, with the feature `json`, written as a Chrome trace.
+    //! - [`Metrics`] are integers that are always kept; [`Handle::metrics`](crate::Handle::metrics) reads them from any thread.
+    //! - An [`Observer`] is told of each phase, wake, poll and job, and costs a branch while there is none: see
+    //!   [`Builder::observer`](crate::Builder::observer) and [`turn::observe`](crate::turn::observe).
+    //! - A [`Tape`] is an observer that keeps the last phases, polls and jobs. A [`Recording`] of them can be checked against the
+    //!   order of a turn ([`TURN`]), asked why one task ran before another, and, with the feature `json`, written as a Chrome
+    //!   trace. [`Histograms`] and [`PollTimes`] are observers that keep how long things take.
+    //! - A [`Watchdog`] looks at the loop from a thread of its own, and tells what holds it while it does: see
+    //!   [`Builder::watchdog`](crate::Builder::watchdog).
+    //! - A [`Dump`] tells what each task waits for ([`turn::dump`](crate::turn::dump)), a [`View`] how the queue, the wheel and
+    //!   the sources stand ([`turn::view`](crate::turn::view)).
 
     pub use crate::arena::Key;
     pub use crate::doing::Doing;

@@ -153,6 +153,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 256 }, failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn who_was_queued_is_polled_once_in_the_batch_and_it_grows_no_longer_than_without_a_seed(
             seed: u64,

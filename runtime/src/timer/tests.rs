@@ -253,7 +253,9 @@ proptest! {
             prop_assert!(bench.timers.until_next().is_none_or(|next| next >= now));
             prop_assert_eq!(bench.timers.counts(), counts);
             prop_assert_eq!(bench.timers.armed(), twin.len());
-            prop_assert_eq!(bench.timers.slots(), slots_of(&bench.timers));
+            if !cfg!(miri) { // five hundred slots a step are too many for an interpreter
+                prop_assert_eq!(bench.timers.slots(), slots_of(&bench.timers));
+            }
         }
     }
 }

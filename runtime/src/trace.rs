@@ -168,6 +168,26 @@ pub enum Phase {
     Timers,
 }
 
+impl Phase {
+    /// All of them, in the order in which they happen.
+    pub const ALL: [Phase; 7] =
+        [Phase::Run, Phase::Idle, Phase::Prepare, Phase::Poll, Phase::Mail, Phase::Check, Phase::Timers];
+
+    /// Its name in lower case, as traces and pictures have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Run => "run",
+            Phase::Idle => "idle",
+            Phase::Prepare => "prepare",
+            Phase::Poll => "poll",
+            Phase::Mail => "mail",
+            Phase::Check => "check",
+            Phase::Timers => "timers",
+        }
+    }
+}
+
 /// What kind of job it is. Each class has a queue of its own and a bound on the threads that it occupies at once.
 ///
 /// libuv has two kinds, and keeps half of its threads free of the slow one (`src/threadpool.c`, `slow_work_thread_threshold`),

@@ -2,7 +2,7 @@
 
 use super::summary::{self, counted, name, time, woken_by};
 use crate::picture::{Kind, Lanes, Picture};
-use evloop::observe::{After, Key, Phase, Record, Recording, Turn, What};
+use evloop::observe::{After, Key, Record, Recording, Turn, What};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
@@ -91,7 +91,7 @@ impl Drawing<'_> {
                 let label = format!("timers, {} fired, the latest {} late", fired, time(latest));
                 self.lanes.span(LOOP, Kind::Loop, label, from, until);
             }
-            What::Phase(phase) => self.lanes.span(LOOP, Kind::Loop, phase_name(phase), from, until),
+            What::Phase(phase) => self.lanes.span(LOOP, Kind::Loop, phase.name(), from, until),
             What::Poll { task, .. } => self.poll(place, record, task, first),
             What::Job { task, .. } => {
                 let row = format!("job of {}", name(self.recording, task));
@@ -129,18 +129,6 @@ impl Drawing<'_> {
         if source != row {
             self.lanes.arrow((source, since), (row, since), format!("woken by {by}"));
         }
-    }
-}
-
-fn phase_name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Run => "run",
-        Phase::Idle => "idle",
-        Phase::Prepare => "prepare",
-        Phase::Poll => "poll",
-        Phase::Mail => "mail",
-        Phase::Check => "check",
-        Phase::Timers => "timers",
     }
 }
 

@@ -3,7 +3,7 @@
 use super::witness::{Told, Witness, counted, in_short};
 use evloop::Runtime;
 use evloop::engine::TaskInfo;
-use evloop::observe::{Cause, Key, Phase, Side, SourceView, View, Wait};
+use evloop::observe::{Cause, Key, Side, SourceView, View, Wait};
 
 /// The loop as rows of text, before the turn and after it.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ impl Screen {
             let told = if told.is_empty() { "nothing".to_owned() } else { told.join("; ") };
             let parts = wrapped(&told, columns.min(80).saturating_sub(8).max(20));
             for (place, part) in parts.iter().enumerate() {
-                line("", &format!("{:8}{part}", if place == 0 { word(*phase) } else { "" }));
+                line("", &format!("{:8}{part}", if place == 0 { phase.name() } else { "" }));
             }
         }
         if !told.is_empty() {
@@ -135,18 +135,6 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-fn word(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Run => "run",
-        Phase::Idle => "idle",
-        Phase::Prepare => "prepare",
-        Phase::Poll => "poll",
-        Phase::Mail => "mail",
-        Phase::Check => "check",
-        Phase::Timers => "timers",
-    }
 }
 
 fn rows(runtime: &Runtime, witness: &Witness) -> Vec<Row> {

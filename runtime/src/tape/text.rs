@@ -13,16 +13,6 @@ pub(super) fn key(text: &str) -> Option<Key> {
     Some(Key::new(number(index)?, number(stamp)?))
 }
 
-const PHASES: [(Phase, &str); 7] = [
-    (Phase::Run, "run"),
-    (Phase::Idle, "idle"),
-    (Phase::Prepare, "prepare"),
-    (Phase::Poll, "poll"),
-    (Phase::Mail, "mail"),
-    (Phase::Check, "check"),
-    (Phase::Timers, "timers"),
-];
-
 const CLASSES: [(JobClass, &str); 3] =
     [(JobClass::General, "general"), (JobClass::Files, "files"), (JobClass::Names, "names")];
 
@@ -43,11 +33,11 @@ fn value<T: Copy>(table: &[(T, &'static str)], word: &str) -> Option<T> {
 }
 
 pub(super) fn phase_word(phase: Phase) -> &'static str {
-    word(&PHASES, phase)
+    phase.name()
 }
 
 pub(super) fn phase(word: &str) -> Option<Phase> {
-    value(&PHASES, word)
+    Phase::ALL.into_iter().find(|phase| phase.name() == word)
 }
 
 pub(super) fn class_word(class: JobClass) -> &'static str {

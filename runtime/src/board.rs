@@ -4,11 +4,10 @@
 //! moment ago. Numbers that belong together may be from two moments.
 
 use crate::arena::Key;
-use crate::clock::nanos;
+use crate::clock::Origin;
 use crate::trace::Phase;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
 
 /// The names of the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,14 +96,14 @@ pub(crate) struct Beat {
 #[derive(Debug)]
 pub(crate) struct Board {
     /// When the loop's clock was made; `None` where it moves by hand.
-    origin: Option<Instant>,
+    origin: Option<Origin>,
     numbers: [AtomicU64; NUMBERS],
     /// The most that anybody was told of the time asleep, in nanoseconds.
     asleep_told: AtomicU64,
 }
 
 impl Board {
-    pub(crate) fn new(origin: Option<Instant>) -> Board {
+    pub(crate) fn new(origin: Option<Origin>) -> Board {
         let numbers = [const { AtomicU64::new(0) }; NUMBERS];
         let board = Board { origin, numbers, asleep_told: AtomicU64::new(0) };
         board.set_at(At::Phase(Phase::Run));
@@ -137,7 +136,7 @@ impl Board {
         loop {
             let asleep = self.get(Number::Asleep);
             let (true, Some(origin)) = (asleep & WAITS != 0, self.origin) else { return asleep & !WAITS };
-            let age = nanos(origin.elapsed());
+            let age = origin.age();
             if self.get(Number::Asleep) == asleep {
                 return age.saturating_sub(asleep & !WAITS);
             } // else this thread was kept from asking the clock until the wait was over

@@ -8,50 +8,60 @@
 //! [`fresh`](Clock::fresh) asks the system, for a deadline must be reckoned from the moment it is set, and after long
 //! work the turn's time is stale.
 
+use nix::time::{ClockId, clock_gettime};
 use std::cell::Cell;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Milliseconds since the loop's clock was made.
 pub type Tick = u64;
 
-const NANOS_PER_TICK: u32 = 1_000_000;
-const TICKS_PER_SECOND: u64 = 1_000;
+const NANOS_PER_TICK: u64 = 1_000_000;
 
 /// The system's monotonic clock, or one that only moves when it is told to.
+///
+/// It counts in nanoseconds since it was made, which is enough for 584 years: a turn reads, compares and writes down its time
+/// several times, and an integer is all that this takes.
 #[derive(Debug)]
 pub struct Clock {
-    origin: Instant,
-    now: Cell<Duration>,
+    origin: Origin,
+    now: Cell<u64>,
     /// The ticks that have passed as of `now`, and those in which the loop has listened: asked for by every poll of a
     /// connection, so they are reckoned once a turn.
     tick: Cell<Tick>,
     listening_tick: Cell<Tick>,
     /// When it was asked, in this turn, how long the loop may block: then its tasks have run.
-    asked: Cell<Option<Duration>>,
+    asked: Cell<Option<u64>>,
     /// For how long tasks have held the loop.
-    held: Cell<Duration>,
-    /// For how long the loop has worked, in nanoseconds.
+    held: Cell<u64>,
+    /// For how long the loop has worked.
     busy: Cell<u64>,
     manual: Option<Manual>,
+}
+
+/// When a clock was made, in the two ways in which the system's is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin {
+    instant: Instant,
+    nanos: u64,
 }
 
 /// What stands for the system's clocks where time moves by hand.
 #[derive(Debug)]
 struct Manual {
-    since_origin: Cell<Duration>,
+    since_origin: Cell<u64>,
     /// The date at the origin.
     began: SystemTime,
 }
 
 /// Tasks that run for so long at a stretch hold the loop: what has come meanwhile was not seen.
-const HELD_MIN: Duration = Duration::from_millis(100);
+const HELD_MIN: u64 = 100 * NANOS_PER_TICK;
 
 impl Clock {
     /// A clock that follows the system's (`CLOCK_MONOTONIC`).
     #[must_use]
     pub fn system() -> Clock {
         Clock {
-            origin: Instant::now(),
+            origin: Origin::now(),
             now: Cell::default(),
             tick: Cell::default(),
             listening_tick: Cell::default(),
@@ -83,13 +93,13 @@ impl Clock {
     /// The time as of this turn.
     #[must_use]
     pub fn now(&self) -> Instant {
-        self.origin + self.now.get()
+        self.origin.instant + Duration::from_nanos(self.now.get())
     }
 
     /// The time as of this moment.
     #[must_use]
     pub fn fresh(&self) -> Instant {
-        self.origin + self.fresh_since_origin()
+        self.origin.instant + Duration::from_nanos(self.fresh_nanos())
     }
 
     /// The date as of this moment: the system's, which may be set and goes back then, or one that moves with a manual clock.
@@ -97,18 +107,19 @@ impl Clock {
     pub fn date(&self) -> SystemTime {
         match &self.manual {
             None => SystemTime::now(),
-            Some(manual) => manual.began + manual.since_origin.get(),
+            Some(manual) => manual.began + Duration::from_nanos(manual.since_origin.get()),
         }
     }
 
     /// Takes a reading for the turn, after the loop has blocked or has asked the kernel `at_once`. A reading that lies behind
     /// the last one is ignored, so the turn's time never goes back.
+    #[inline]
     pub fn refresh(&self, at_once: bool) {
         let before = self.now.get();
-        let now = before.max(self.fresh_since_origin());
+        let now = before.max(self.fresh_nanos());
         let ran_until = self.asked.take().unwrap_or(if at_once { now } else { before });
         let ran = ran_until.saturating_sub(before);
-        self.busy.set(self.busy.get() + nanos(ran));
+        self.busy.set(self.busy.get() + ran);
         if ran >= HELD_MIN {
             self.held.set(self.held.get() + ran);
         }
@@ -120,11 +131,14 @@ impl Clock {
     /// As [`fresh`](Clock::fresh), in nanoseconds since the clock was made.
     #[inline]
     pub(crate) fn fresh_nanos(&self) -> u64 {
-        nanos(self.fresh_since_origin())
+        match &self.manual {
+            None => self.origin.age(),
+            Some(manual) => manual.since_origin.get(),
+        }
     }
 
     /// Since when it runs.
-    pub(crate) fn origin(&self) -> Instant {
+    pub(crate) fn origin(&self) -> Origin {
         self.origin
     }
 
@@ -132,19 +146,19 @@ impl Clock {
     /// blocked.
     #[inline]
     pub(crate) fn age_and_busy(&self) -> (u64, u64) {
-        (nanos(self.now.get()), self.busy.get())
+        (self.now.get(), self.busy.get())
     }
 
     /// Notes that the tasks of this turn have run, and that the loop is about to block for an event, whenever that comes.
     pub fn ask(&self) {
-        self.asked.set(Some(self.fresh_since_origin()));
+        self.asked.set(Some(self.fresh_nanos()));
     }
 
     /// For how long the loop has worked, in nanoseconds, up to when it was last asked in this turn how long it may block.
     #[inline]
     pub(crate) fn busy_nanos(&self) -> u64 {
         let now = self.now.get();
-        self.busy.get() + nanos(self.asked.get().unwrap_or(now).saturating_sub(now))
+        self.busy.get() + self.asked.get().unwrap_or(now).saturating_sub(now)
     }
 
     /// The last tick that has passed as of this turn, had tasks never held the loop: time in which it has listened. Others
@@ -161,7 +175,7 @@ impl Clock {
     /// When the clock is the system's.
     pub fn advance(&self, by: Duration) {
         let manual = self.manual.as_ref().expect("only a manual clock is moved by hand");
-        manual.since_origin.set(manual.since_origin.get().saturating_add(by));
+        manual.since_origin.set(manual.since_origin.get().saturating_add(nanos(by)));
     }
 
     /// The last tick that has passed as of this turn.
@@ -175,38 +189,55 @@ impl Clock {
     /// that is beyond all counting.
     #[must_use]
     pub fn tick_after(&self, delay: Duration) -> Tick {
-        let now = self.fresh_since_origin();
-        if delay.is_zero() { floor(now) } else { ceil(now.saturating_add(delay)) }
+        let now = self.fresh_nanos();
+        if delay.is_zero() { floor(now) } else { ceil(now.saturating_add(nanos(delay))) }
     }
 
     /// The first tick that is not before `deadline`; for a deadline that has passed, a tick that has passed.
     #[must_use]
     pub fn tick_at(&self, deadline: Instant) -> Tick {
-        let deadline = deadline.saturating_duration_since(self.origin);
-        if deadline <= self.fresh_since_origin() { floor(deadline) } else { ceil(deadline) }
+        let deadline = nanos(deadline.saturating_duration_since(self.origin.instant));
+        if deadline <= self.fresh_nanos() { floor(deadline) } else { ceil(deadline) }
     }
 
     /// The moment at which `tick` has passed; far in the future, for ticks no `Instant` can hold.
     #[must_use]
     pub fn instant_of(&self, tick: Tick) -> Instant {
         let century = Duration::from_secs(100 * 365 * 86_400);
-        self.origin.checked_add(Duration::from_millis(tick)).unwrap_or_else(|| self.origin + century)
+        let origin = self.origin.instant;
+        origin.checked_add(Duration::from_millis(tick)).unwrap_or_else(|| origin + century)
     }
 
     /// How long from this moment until `tick` has passed: zero if it has.
     #[must_use]
+    #[inline]
     pub fn until(&self, tick: Tick) -> Duration {
-        let now = self.fresh_since_origin();
+        let now = self.fresh_nanos();
         self.asked.set(Some(now));
-        Duration::from_millis(tick).saturating_sub(now)
+        Duration::from_nanos(tick.saturating_mul(NANOS_PER_TICK).saturating_sub(now))
+    }
+}
+
+impl Origin {
+    /// The instant is read first: what is reckoned from it is a little late by the other reading, and never early.
+    fn now() -> Origin {
+        let instant = Instant::now();
+        Origin { instant, nanos: monotonic() }
     }
 
-    fn fresh_since_origin(&self) -> Duration {
-        match &self.manual {
-            None => Instant::now().saturating_duration_since(self.origin),
-            Some(manual) => manual.since_origin.get(),
-        }
+    /// Nanoseconds since then.
+    #[inline]
+    pub(crate) fn age(self) -> u64 {
+        monotonic().saturating_sub(self.nanos)
     }
+}
+
+/// The clock that [`Instant`] reads, without its parts.
+#[inline]
+#[expect(clippy::cast_sign_loss, reason = "it begins with the system's start, clock_gettime(2)")]
+fn monotonic() -> u64 {
+    let time = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("Linux has this clock");
+    time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
 }
 
 /// In nanoseconds, which is 584 years at most.
@@ -215,13 +246,12 @@ pub(crate) fn nanos(time: Duration) -> u64 {
     time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()))
 }
 
-fn floor(time: Duration) -> Tick {
-    time.as_secs().saturating_mul(TICKS_PER_SECOND).saturating_add(u64::from(time.subsec_nanos() / NANOS_PER_TICK))
+fn floor(nanos: u64) -> Tick {
+    nanos / NANOS_PER_TICK
 }
 
-fn ceil(time: Duration) -> Tick {
-    let part = time.subsec_nanos().div_ceil(NANOS_PER_TICK);
-    time.as_secs().saturating_mul(TICKS_PER_SECOND).saturating_add(u64::from(part))
+fn ceil(nanos: u64) -> Tick {
+    if nanos == u64::MAX { Tick::MAX } else { nanos.div_ceil(NANOS_PER_TICK) }
 }
 
 #[cfg(test)]
@@ -248,7 +278,7 @@ mod tests {
         clock.refresh(false);
         assert_eq!(clock.tick_after(Duration::ZERO), 5);
         assert_eq!(clock.tick_at(clock.now()), 5);
-        assert_eq!(clock.tick_at(clock.origin), 0);
+        assert_eq!(clock.tick_at(clock.origin.instant), 0);
     }
 
     #[test]

@@ -103,9 +103,17 @@ pub(super) fn decoded(segment: &[u8]) -> Cow<'_, [u8]> {
 /// tree in which a literal goes before a parameter: where all segments are literal, nothing could go before.
 #[derive(Debug)]
 pub(super) struct Tree<T> {
-    /// Sorted by length, then by text: most comparisons are of two numbers.
-    whole: Vec<(Box<[u8]>, T)>,
+    whole: Whole<T>,
     root: Node<T>,
+}
+
+/// Values by whole paths.
+#[derive(Debug)]
+struct Whole<T> {
+    /// Sorted by length, then by text.
+    paths: Vec<(Box<[u8]>, T)>,
+    /// Where the paths of each length begin: mostly there is one of a length, or none, and one comparison tells.
+    begins: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -119,7 +127,7 @@ struct Node<T> {
 
 impl<T> Default for Tree<T> {
     fn default() -> Self {
-        Tree { whole: Vec::new(), root: Node::new() }
+        Tree { whole: Whole { paths: Vec::new(), begins: vec![0] }, root: Node::new() }
     }
 }
 
@@ -127,14 +135,7 @@ impl<T: Default> Tree<T> {
     /// The value of a pattern, made if there is none. Patterns that differ only in the names of their parameters are one.
     pub(super) fn entry(&mut self, pattern: &Pattern) -> &mut T {
         if let Some(path) = pattern.whole() {
-            let at = match search(&self.whole, &path) {
-                Ok(at) => at,
-                Err(at) => {
-                    self.whole.insert(at, (path, T::default()));
-                    at
-                }
-            };
-            return &mut self.whole[at].1;
+            return self.whole.entry(path);
         }
         let mut node = &mut self.root;
         for segment in &pattern.segments {
@@ -153,10 +154,7 @@ impl<T> Tree<T> {
     /// rest. No path at all, as where a router is mounted, is `/`.
     #[inline]
     pub(super) fn find(&self, path: &[u8]) -> Option<&T> {
-        match search(&self.whole, path) {
-            Ok(at) => Some(&self.whole[at].1),
-            Err(_) => self.find_by_segments(path),
-        }
+        self.whole.find(path).or_else(|| self.find_by_segments(path))
     }
 
     fn find_by_segments(&self, path: &[u8]) -> Option<&T> {
@@ -175,8 +173,37 @@ impl<T> Tree<T> {
         if path.windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2f")) {
             return None;
         }
-        let at = search(&self.whole, &decoded(path)).ok()?;
-        Some(&self.whole[at].1)
+        self.whole.find(&decoded(path))
+    }
+}
+
+impl<T: Default> Whole<T> {
+    /// The value of a path, made if there is none.
+    fn entry(&mut self, path: Box<[u8]>) -> &mut T {
+        let length = path.len();
+        if self.begins.len() < length + 2 {
+            self.begins.resize(length + 2, self.paths.len());
+        }
+        let at = match search(&self.paths, &path) {
+            Ok(at) => at,
+            Err(at) => {
+                self.paths.insert(at, (path, T::default()));
+                self.begins[length + 1..].iter_mut().for_each(|begin| *begin += 1);
+                at
+            }
+        };
+        &mut self.paths[at].1
+    }
+}
+
+impl<T> Whole<T> {
+    #[inline]
+    fn find(&self, path: &[u8]) -> Option<&T> {
+        let &[begin, end] = self.begins.get(path.len()..path.len() + 2)? else { return None };
+        match &self.paths[begin..end] {
+            [(known, value)] => (**known == *path).then_some(value),
+            several => search(several, path).ok().map(|at| &several[at].1),
+        }
     }
 }
 

@@ -75,7 +75,9 @@ impl<S: mio::event::Source> Registered<S> {
     ) -> Poll<io::Result<R>> {
         ready!(poll_budget(cx));
         loop {
-            ready!(self.poll_ready(side, cx))?;
+            if !self.is_ready(side) {
+                ready!(self.poll_ready(side, cx))?;
+            }
             match operate(self.get()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.refuse(side),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -90,7 +92,7 @@ impl<S: mio::event::Source> Registered<S> {
     /// # Errors
     /// `WouldBlock`, and what `operate` says.
     pub(crate) fn try_io<R>(&self, side: Side, operate: impl FnOnce(&S) -> io::Result<R>) -> io::Result<R> {
-        if !self.core.reactor.borrow_mut().is_ready(self.key, side) {
+        if !self.is_ready(side) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let done = operate(self.get());
@@ -137,6 +139,12 @@ impl<S: mio::event::Source> Registered<S> {
             self.spend(Side::Write);
         }
         Poll::Ready(Ok(written))
+    }
+
+    /// Whether that side may be tried, as far as is known: mostly it may, and then nothing else is asked.
+    #[inline]
+    fn is_ready(&self, side: Side) -> bool {
+        self.core.reactor.borrow_mut().is_ready(self.key, side)
     }
 
     /// Whether that side may be tried; if not, the task is woken at its next edge.

@@ -406,7 +406,14 @@ impl Drop for Leave<'_> {
 }
 
 /// Wakes all of them in order, also those behind one that panics, which only a waker from elsewhere does.
+#[inline]
 fn wake_all(due: &mut Vec<Waker>) {
+    if !due.is_empty() {
+        wake_each(due);
+    }
+}
+
+fn wake_each(due: &mut Vec<Waker>) {
     let mut wakers = due.drain(..);
     while catch_unwind(AssertUnwindSafe(|| wakers.by_ref().for_each(Waker::wake))).is_err() {
         log::error!("a waker panicked");

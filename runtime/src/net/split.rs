@@ -96,6 +96,7 @@ macro_rules! stream_of_io {
         }
 
         impl crate::io::AsyncWrite for &$stream {
+            #[inline(always)] // each request of a server passes this door
             fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
                 self.io.poll_write(cx, &[io::IoSlice::new(buf)])
             }
@@ -124,6 +125,7 @@ macro_rules! stream_of_io {
         }
 
         impl crate::io::AsyncWrite for $stream {
+            #[inline(always)] // each request of a server passes this door
             fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
                 (&*self).poll_write(cx, buf)
             }

@@ -104,6 +104,7 @@ impl Reactor {
     }
 
     /// Whether a side may be tried, as far as is known.
+    #[inline]
     pub fn is_ready(&mut self, key: Key, side: Side) -> bool {
         self.sources.get_mut(key).is_some_and(|source| source.is_ready(side))
     }

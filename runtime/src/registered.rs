@@ -107,12 +107,16 @@ impl<S: mio::event::Source> Registered<S> {
         Ready { core: &self.core, key: self.key, side, waits: None }
     }
 
-    /// Reads into `buf`. A short read spends the edge: the socket was drained, and the next bytes bring the next edge.
-    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>
-    where
-        for<'a> &'a S: io::Read,
-    {
-        let read = ready!(self.poll_io(Side::Read, cx, |mut io| io::Read::read(&mut io, buf)))?;
+    /// Reads into `buf` by that operation. A short read spends the edge: the socket was drained, and the next bytes bring the
+    /// next edge.
+    #[inline]
+    pub(crate) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+        read: impl Fn(&S, &mut [u8]) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let read = ready!(self.poll_io(Side::Read, cx, |io| read(io, buf)))?;
         charge_bytes(read);
         if 0 < read && read < buf.len() {
             self.spend(Side::Read);
@@ -134,11 +138,32 @@ impl<S: mio::event::Source> Registered<S> {
             [buf] => io::Write::write(&mut io, buf), // a cheaper call in the kernel
             bufs => io::Write::write_vectored(&mut io, bufs),
         }))?;
+        self.note_written(written, offered);
+        Poll::Ready(Ok(written))
+    }
+
+    /// As [`poll_write`](Registered::poll_write), of one piece and by that operation.
+    #[inline]
+    pub(crate) fn poll_write_by(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+        write: impl Fn(&S, &[u8]) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let written = ready!(self.poll_io(Side::Write, cx, |io| write(io, buf)))?;
+        self.note_written(written, buf.len());
+        Poll::Ready(Ok(written))
+    }
+
+    #[inline]
+    fn note_written(&self, written: usize, offered: usize) {
         charge_bytes(written);
         if written < offered {
             self.spend(Side::Write);
         }
-        Poll::Ready(Ok(written))
     }
 
     /// Whether that side may be tried, as far as is known: mostly it may, and then nothing else is asked.

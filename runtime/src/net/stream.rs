@@ -1,6 +1,6 @@
 //! A TCP connection.
 
-use super::split::{Ends, OwnedReadHalf, OwnedWriteHalf, halves, stream_of_io};
+use super::split::{Ends, OwnedReadHalf, OwnedWriteHalf, halves, recv, stream_of_io};
 use super::{ConnectOptions, ToSocketAddrs};
 use crate::io::AsyncRead;
 use crate::registered::Registered;
@@ -132,7 +132,7 @@ fn is_connected(stream: &mio::net::TcpStream) -> io::Result<()> {
 
 impl AsyncRead for &TcpStream {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.io.poll_read(cx, buf)
+        self.io.poll_read(cx, buf, recv)
     }
 }
 

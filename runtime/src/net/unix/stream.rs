@@ -6,10 +6,10 @@ use super::rights::{PeerCredentials, RecvFds, SendFds};
 use crate::io::AsyncRead;
 use crate::net::attempt::{Attempt, attempt};
 use crate::net::failed;
-use crate::net::split::{Ends, OwnedReadHalf, OwnedWriteHalf, halves, stream_of_io};
+use crate::net::split::{Ends, OwnedReadHalf, OwnedWriteHalf, halves, recv, stream_of_io};
 use crate::registered::Registered;
 use crate::trace::Side;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::SocketAddr;
 use std::task::{Context, Poll};
@@ -195,7 +195,7 @@ impl AsyncRead for &UnixStream {
     /// A short read does not spend the edge, as it does with TCP. Here it does not mean that the socket was drained: the
     /// kernel also ends a read behind bytes that came with a descriptor, and the next bytes would bring no edge.
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.io.poll_io(Side::Read, cx, |mut io| io.read(buf))
+        self.io.poll_io(Side::Read, cx, |io| recv(io, buf))
     }
 }
 

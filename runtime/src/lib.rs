@@ -71,6 +71,8 @@ mod registered;
 
 mod runtime;
 
+mod builder;
+
 mod spawn;
 
 mod join_set;
@@ -95,11 +97,12 @@ pub mod stdio;
 pub mod testing;
 pub mod turn;
 
+pub use builder::{Builder, block_on, run};
 pub use group::{Child, Failure, GroupError, GroupScope, TaskGroup, group};
 pub use handle::{Handle, RemoteHandle};
 pub use join_set::{JoinAllTasks, JoinNext, JoinSet, Shutdown};
 pub use pool::{ClassLoad, JobClass, PoolLimits, PoolLoad};
-pub use runtime::{Builder, Busy, Mode, Runtime, block_on, run};
+pub use runtime::{Busy, Mode, Runtime};
 pub use spawn::{Blocking, TaskBuilder, current, pool, spawn, spawn_blocking, spawn_blocking_in};
 pub use task::{AbortHandle, AbortOnDrop, JoinError, JoinHandle};
 pub use work::{Work, WorkKind};

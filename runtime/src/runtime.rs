@@ -1,30 +1,28 @@
 //! The loop itself: one function is one turn.
 
 use crate::board::{At, Number};
-use crate::clock::{Clock, nanos};
+use crate::clock::nanos;
 use crate::context;
 use crate::core::Core;
 use crate::dump::Dump;
 use crate::metrics::Metrics;
-use crate::observer::Observer;
-use crate::pool::{Pool, PoolLimits, PoolLoad};
-use crate::reactor::Reactor;
+use crate::pool::{Pool, PoolLoad};
 use crate::sys::fd;
 use crate::task::Tasks;
 use crate::timer::Expired;
 use crate::trace::{self, Cause, Phase};
 use crate::view::View;
-use crate::watchdog::{Watch, Watchdog};
+use crate::watchdog::Watch;
 use crate::work::Work;
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// How far [`Runtime::run`] goes; libuv's `uv_run_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,10 +34,6 @@ pub enum Mode {
     /// One turn, which waits for nothing.
     NoWait,
 }
-
-/// The date at which a loop begins whose time moves by hand and whose chance comes from a seed: the first second of 2000,
-/// in seconds since 1970.
-const SEEDED_DATE: u64 = 946_684_800;
 
 /// What a turn may wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,17 +71,9 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// A loop with the system's clock and the default pool.
-    ///
-    /// # Errors
-    /// As [`Builder::build`].
-    pub fn new() -> io::Result<Runtime> {
-        Builder::new().build()
-    }
-
-    /// A loop made to measure.
-    pub fn builder() -> Builder {
-        Builder::new()
+    /// The loop that turns these engines; `bell` wakes its thread from where it blocks.
+    pub(crate) fn with_engines(core: Rc<Core>, bell: Waker) -> Runtime {
+        Runtime { core, bell, due: RefCell::default() }
     }
 
     /// Turns the loop until `future` is done, and gives its output.
@@ -183,7 +169,7 @@ impl Runtime {
         self.core.is_alive()
     }
 
-    /// The [seed](Builder::seed) that was given to this loop.
+    /// The [seed](crate::Builder::seed) that was given to this loop.
     #[must_use]
     pub fn seed(&self) -> Option<u64> {
         self.core.seed
@@ -561,176 +547,3 @@ impl fmt::Debug for Busy {
 }
 
 impl std::error::Error for Busy {}
-
-/// A loop to be made.
-///
-/// # Examples
-/// A loop whose time moves by hand: an hour passes at once.
-/// ```
-/// use evloop_runtime::{Runtime, time};
-/// use std::time::Duration;
-///
-/// let runtime = Runtime::builder().manual_clock().build()?;
-/// runtime.block_on(async {
-///     let before = time::now();
-///     time::sleep(Duration::from_secs(3_600)).await;
-///     assert_eq!(time::now() - before, Duration::from_secs(3_600));
-/// });
-/// # Ok::<(), std::io::Error>(())
-/// ```
-#[derive(Default)]
-#[must_use = "a builder does nothing until `build`"]
-pub struct Builder {
-    manual_clock: bool,
-    pool: Option<PoolLimits>,
-    observers: Vec<Rc<dyn Observer>>,
-    watchdog: Option<Watchdog>,
-    seed: Option<u64>,
-}
-
-impl Builder {
-    /// The system's clock, the default pool, no observer, no watchdog, tasks polled in the order of their wakes.
-    pub fn new() -> Builder {
-        Builder::default()
-    }
-
-    /// Time stands still while there is anything to do. When the loop would block, it moves to the next deadline at once,
-    /// unless a job of the pool is under way or a task waits for a socket: then the loop blocks as usual, for what the
-    /// outside world takes no clock can tell.
-    pub fn manual_clock(mut self) -> Builder {
-        self.manual_clock = true;
-        self
-    }
-
-    /// Has the order in which ready tasks are polled drawn from a seed, and all other chance of this loop with it
-    /// ([`turn::random`](crate::turn::random), the faults of a [network in memory](crate::testing::Network)). The same
-    /// seed gives the same order, in every process and every build of this version of the program; another gives another.
-    ///
-    /// So an order that the program relies on and nobody promised shows as a test that fails under some seeds: see
-    /// [`testing`](crate::testing), which also tells what the same run takes besides a seed. First of all a
-    /// [manual clock](Builder::manual_clock); with both, the [date](crate::time::date) begins with the year 2000.
-    ///
-    /// # What holds under every seed
-    /// A task that is ready when the tasks of a turn begin to run is polled in that turn. One that is woken meanwhile may
-    /// be polled in it as well, before or after those; but one that yields, or whose budget of operations is spent, goes
-    /// on in the next turn, and so does everybody who is woken from then on. What the parts promise among themselves
-    /// holds: locks are had in the order in which they were asked for, messages come in the order in which they were sent.
-    ///
-    /// # Examples
-    /// ```
-    /// use evloop_runtime::{Runtime, spawn};
-    /// use std::{cell::RefCell, rc::Rc};
-    ///
-    /// let order = |seed| {
-    ///     let order = Rc::new(RefCell::new(String::new()));
-    ///     let runtime = Runtime::builder().seed(seed).build().unwrap();
-    ///     runtime.block_on(async {
-    ///         let tasks = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map(|name| {
-    ///             let order = Rc::clone(&order);
-    ///             spawn(async move { order.borrow_mut().push(name) })
-    ///         });
-    ///         for task in tasks {
-    ///             task.await.unwrap();
-    ///         }
-    ///     });
-    ///     order.take()
-    /// };
-    /// assert_eq!(order(17), order(17));
-    /// assert_ne!(order(17), order(18));
-    /// ```
-    pub fn seed(mut self, seed: u64) -> Builder {
-        self.seed = Some(seed);
-        self
-    }
-
-    /// The bounds of the blocking pool, which is this loop's alone. Without them, the environment is asked for a number of
-    /// threads when the loop is built: `EVLOOP_POOL_THREADS`, from 1 to 1,024, as libuv has `UV_THREADPOOL_SIZE`.
-    pub fn pool(mut self, limits: PoolLimits) -> Builder {
-        self.pool = Some(limits);
-        self
-    }
-
-    /// Somebody who looks on while the loop turns; one more with each call, told in that order.
-    pub fn observer(mut self, observer: Rc<dyn Observer>) -> Builder {
-        self.observers.push(observer);
-        self
-    }
-
-    /// A thread that tells what holds the loop, while it does.
-    pub fn watchdog(mut self, watchdog: Watchdog) -> Builder {
-        self.watchdog = Some(watchdog);
-        self
-    }
-
-    /// Makes the loop, for this thread.
-    ///
-    /// # Errors
-    /// When the kernel gives no descriptors for epoll and eventfd or no thread for the watchdog, when the bounds of the pool
-    /// are such that nothing would get done, or when `EVLOOP_POOL_THREADS` is to give them and is no number from 1 to 1,024.
-    pub fn build(self) -> io::Result<Runtime> {
-        let limits = self.pool.map_or_else(PoolLimits::from_environment, Ok)?;
-        limits.check()?;
-        let reactor = Reactor::new()?;
-        let clock = match (self.manual_clock, self.seed) {
-            (true, Some(_)) => Clock::manual_from(SystemTime::UNIX_EPOCH + Duration::from_secs(SEEDED_DATE)),
-            (true, None) => Clock::manual(),
-            (false, _) => Clock::system(),
-        };
-        let bell = reactor.bell();
-        let core = Rc::new(Core::new(context::next_id(), clock, reactor, Pool::new(limits), self.seed));
-        self.observers.into_iter().for_each(|observer| core.observers.add(observer, &core.clock, core.seed));
-        if let Some(watchdog) = self.watchdog {
-            let watch = watchdog.watch(&core.board)?;
-            core.tasks.show_to(watch.lookout());
-            drop(core.watch.set(watch));
-        }
-        context::register(&core);
-        Ok(Runtime { core, bell, due: RefCell::default() })
-    }
-}
-
-impl fmt::Debug for Builder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
-            .field("manual_clock", &self.manual_clock)
-            .field("pool", &self.pool)
-            .field("watchdog", &self.watchdog)
-            .field("seed", &self.seed)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Makes a loop, turns it until `future` is done, and gives its output.
-///
-/// # Panics
-/// When the loop cannot be made, when the future panics, or when this thread is in a loop already.
-///
-/// # Examples
-/// ```
-/// assert_eq!(evloop_runtime::block_on(async { 1 + 1 }), 2);
-/// ```
-#[track_caller]
-pub fn block_on<F: Future>(future: F) -> F::Output {
-    match Runtime::new() {
-        Ok(runtime) => runtime.block_on(future),
-        Err(error) => panic!("cannot make an event loop: {error} ({})", Location::caller()),
-    }
-}
-
-/// The loop of a `main` function: makes it, turns it until `future` is done, and gives its result.
-///
-/// # Errors
-/// When the loop cannot be made, and what `future` says.
-///
-/// # Examples
-/// ```
-/// fn main() -> std::io::Result<()> {
-///     evloop_runtime::run(async {
-///         evloop_runtime::future::yield_now().await;
-///         Ok(())
-///     })
-/// }
-/// ```
-pub fn run<T, E: From<io::Error>>(future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    Runtime::new()?.block_on(future)
-}

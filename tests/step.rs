@@ -4,6 +4,7 @@
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use std::io::Write;
@@ -160,6 +161,10 @@ fn terminal() -> (OwnedFd, OwnedFd) {
 
 /// Reads from the terminal until that has been shown; what shows nothing for so long that it never will, fails.
 fn until_shown(master: &OwnedFd, shown: &str) -> String {
+    until(master, shown, |text| text.contains(shown))
+}
+
+fn until(master: &OwnedFd, shown: &str, is_shown: impl Fn(&str) -> bool) -> String {
     let (mut text, mut buf) = (Vec::new(), [0; 4096]);
     loop {
         let minute = Timespec { tv_sec: 60, tv_nsec: 0 };
@@ -168,9 +173,51 @@ fn until_shown(master: &OwnedFd, shown: &str) -> String {
         let read = rustix::io::read(master, &mut buf).unwrap();
         text.extend_from_slice(&buf[..read]);
         let so_far = String::from_utf8_lossy(&text);
-        if so_far.contains(shown) {
+        if is_shown(&so_far) {
             return so_far.into_owned();
         }
+    }
+}
+
+/// All that is shown from now on until nobody has the terminal open any more.
+fn rest_shown(master: &OwnedFd) -> String {
+    let (mut text, mut buf) = (Vec::new(), [0; 4096]);
+    while let Ok(read @ 1..) = rustix::io::read(master, &mut buf) {
+        text.extend_from_slice(&buf[..read]);
+    }
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn key_that_quits_is_heard_while_a_turn_waits_for_the_kernel() {
+    let (master, terminal) = terminal();
+    let own = || Stdio::from(terminal.try_clone().unwrap());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_evloop"));
+    let mut child = command.args(["step", "timers"]).stdin(own()).stdout(own()).spawn().unwrap();
+    drop((command, terminal));
+    until_shown(&master, "q: quit");
+    rustix::io::write(&master, b"rrrr").unwrap(); // as many as there are tasks: the last that is left sleeps for seconds
+    let is_long = |wait: &str| wait.split_once(" ms").is_some_and(|(number, _)| number.len() == 4);
+    until(&master, "a wait for seconds", |text| text.split("at most ").skip(1).any(is_long));
+    rustix::io::write(&master, b"\x03").unwrap();
+    assert!(child.wait().unwrap().success());
+    let rest = rest_shown(&master);
+    assert!(!rest.contains("evloop step"), "nobody waited for the deadline: {rest}");
+}
+
+#[test]
+fn terminal_is_as_it_was_after_a_signal_from_outside() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+        let (master, terminal) = terminal();
+        let own = || Stdio::from(terminal.try_clone().unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_evloop"));
+        let mut child = command.args(["step", "pool", "--manual"]).stdin(own()).stdout(own()).spawn().unwrap();
+        until_shown(&master, "q: quit");
+        assert!(!tcgetattr(&terminal).unwrap().local_modes.contains(LocalModes::ECHO));
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert!(child.wait().unwrap().success(), "{signal:?}");
+        let modes = tcgetattr(&terminal).unwrap().local_modes;
+        assert!(modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG), "{signal:?}");
     }
 }
 

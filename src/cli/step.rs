@@ -17,8 +17,9 @@ Options:
   -h, --help                  print this and exit
 
 Keys: space or Enter makes one turn, n ten, r turns until a task has ended, q or
-Ctrl-C quits. Without a terminal, each line of the standard input is a key.
-NO_COLOR takes the colours away.
+Ctrl-C quits, also while a turn waits. Without --manual deadlines pass while you
+think; that time is told, and not counted as lateness. Without a terminal, each
+line of the standard input is a key. NO_COLOR takes the colours away.
 ";
 
 /// Which program to step through, and how.

@@ -139,8 +139,13 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
 
 fn rows(runtime: &Runtime, witness: &Witness) -> Vec<Row> {
     let (view, tasks) = (runtime.view(), runtime.tasks().infos());
-    let manual = if view.clock.manual { ", moved by hand" } else { "" };
-    let mut rows = vec![row("clock", format!("{} ms{manual}", view.clock.now.as_millis()))];
+    let now = view.clock.now.as_millis();
+    let clock = match witness.stood().as_millis() {
+        _ if view.clock.manual => format!("{now} ms, moved by hand"),
+        0 => format!("{now} ms"),
+        stood => format!("{now} ms; for {stood} of them the loop stood and you thought"),
+    };
+    let mut rows = vec![row("clock", clock)];
     let ready = view.ready.iter().map(|ready| format!("{} ({})", witness.name(ready.task), short(ready.cause)));
     rows.push(row("ready", or_none(ready.collect::<Vec<_>>().join(", "))));
     for (key, info) in &tasks {

@@ -316,6 +316,9 @@ fn future_of_block_on_is_the_root_and_told_like_a_task() {
     assert!(matches!(root.waits_for[..], [WaitsFor::Other(Wait::Task(_))]), "{seen}");
     assert_eq!((root.polls, root.woken_by, root.children.len()), (1, Cause::Outside, 2));
     assert!(seen.tasks.iter().any(|task| task.running));
+    let text = seen.to_string();
+    let [first, below] = [1, 2].map(|line| text.lines().nth(line).unwrap());
+    assert!(first.starts_with("root  ") && below.contains(" the future of `block_on`; 1 poll; woken by "), "{text}");
     assert!(runtime.dump().task(Key::NONE).is_none(), "it is done");
     drop(handle);
 }
@@ -407,7 +410,7 @@ fn tree_is_drawn_by_parents_and_tells_whose_parent_has_ended() {
         assert!(text.contains("\n└─ 0#0 `a`"), "{text}");
         assert!(text.contains("\n   ├─ ") && text.contains("`b`") && text.contains("\n   │  └─ "), "{text}");
         assert!(text.contains("`orphan` (its parent has ended)"), "{text}");
-        assert_eq!(first_lines[0], "block_on");
+        assert_eq!(first_lines[0], "root");
         drop(family);
     });
 }

@@ -70,7 +70,7 @@ impl Dump {
     /// A task in a few words.
     fn short(&self, key: Key) -> String {
         match (key, self.task(key)) {
-            (Key::NONE, _) => String::from("block_on"),
+            (Key::NONE, _) => String::from("root"),
             (_, None) => format!("{key:?} (ended)"),
             (_, Some(TaskDump { name: None, .. })) => format!("{key:?}"),
             (_, Some(TaskDump { name: Some(name), .. })) => format!("{key:?} `{}`", escaped(name, NAME_MAX)),
@@ -82,8 +82,9 @@ impl Dump {
         let pad = |used: usize| " ".repeat((width + 2).saturating_sub(used).max(2));
         writeln!(f, "{first}{label}{}{}", pad(row.label_width()), self.state(task))?;
         write!(f, "{below}{}", pad(below.chars().count()))?;
-        if let Some(place) = task.spawned_at {
-            write!(f, "spawned at {}; ", shown(place))?;
+        match task.spawned_at {
+            Some(place) => write!(f, "spawned at {}; ", shown(place))?,
+            None => f.write_str("the future of `block_on`; ")?,
         }
         f.write_str(&count(usize::try_from(task.polls).unwrap_or(usize::MAX), "poll"))?;
         if let Some(time) = task.polled_for {

@@ -397,8 +397,8 @@ fn what_holds_the_loop_is_logged_while_it_does() {
     client.write_all(b"GET /block-loop?ms=3600000 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     let log = BufReader::new(served.child.stderr.take().unwrap()).lines().map(Result::unwrap);
     let line = log.into_iter().find(|line| line.contains("clock_nanosleep")).unwrap();
-    assert!(line.contains("evloop::watchdog") && line.contains(" holds the loop, for "), "{line}");
-    assert!(line.contains(" in GET /block-loop?ms=3600000 "), "{line}");
+    assert!(line.contains("evloop::watchdog") && line.contains(" task `connection` has held the loop for "), "{line}");
+    assert!(line.contains(" ms in GET /block-loop?ms=3600000; its thread "), "{line}");
 }
 
 #[test]

@@ -94,8 +94,9 @@ fn poll_of_a_task_is_told_by_name_and_place_while_it_hangs_and_with_its_duration
     assert_eq!((*told, name.as_deref(), spawned_at.file()), (key, Some("thoughtless"), file!()));
     assert!((above..below).contains(&spawned_at.line()), "{held}");
     let text = held.to_string();
-    assert!(text.starts_with("a poll of task `thoughtless`, spawned at tests/watchdog.rs:"), "{text}");
-    assert!(text.contains("it waits for another thread"), "{text}");
+    assert!(text.starts_with("task `thoughtless` has held the loop for "), "{text}");
+    assert!(text.contains(&format!(" ms; its thread {} waits for another thread", held.thread)), "{text}");
+    assert!(text.contains("; spawned at tests/watchdog.rs:"), "{text}");
     reports.end_of(&held);
 }
 
@@ -103,7 +104,7 @@ fn poll_of_a_task_is_told_by_name_and_place_while_it_hangs_and_with_its_duration
 fn future_of_block_on_is_told_as_such() {
     let Kennel { runtime, reports } = Kennel::new();
     let held = runtime.block_on(async { reports.hold(is_root) });
-    assert!(held.to_string().starts_with("a poll of the future of `block_on` holds the loop"), "{held}");
+    assert!(held.to_string().starts_with("root, the future of `block_on`, has held the loop for "), "{held}");
     reports.end_of(&held);
 }
 

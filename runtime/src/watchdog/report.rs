@@ -55,17 +55,13 @@ pub enum Holder {
     Phase(Phase),
 }
 
+/// Who it is in short: a task without the place where it was spawned.
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Holder::Task { key, name, spawned_at } => {
-                match name {
-                    Some(name) => write!(f, "a poll of task `{name}`")?,
-                    None => write!(f, "a poll of task {key:?}")?,
-                }
-                write!(f, ", spawned at {}:{}:{},", spawned_at.file(), spawned_at.line(), spawned_at.column())
-            }
-            Holder::Root => f.write_str("a poll of the future of `block_on`"),
+            Holder::Task { name: Some(name), .. } => write!(f, "task `{name}`"),
+            Holder::Task { key, .. } => write!(f, "task {key:?}"),
+            Holder::Root => f.write_str("root, the future of `block_on`,"),
             Holder::Phase(phase @ (Phase::Idle | Phase::Prepare | Phase::Check)) => {
                 write!(f, "a hook of the phase {phase:?}")
             }
@@ -77,21 +73,23 @@ impl fmt::Display for Holder {
 
 impl fmt::Display for SlowPoll {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.holder)?;
+        let has_held = if self.over { "held" } else { "has held" };
+        write!(f, "{} {has_held} the loop for {} ms", self.holder, self.held.as_millis())?;
         if let Some(doing) = &self.doing {
             write!(f, " in {}", doing.escape_debug())?;
         }
-        let held = self.held.as_millis();
-        if self.over {
-            write!(f, " held the loop for {held} ms")?;
-        } else {
-            write!(f, " holds the loop, for {held} ms until now: of its thread {}, {}", self.thread, self.state)?;
+        if !self.over {
+            write!(f, "; its thread {} {}", self.thread, self.state)?;
         }
         if let Some(on_cpu) = self.on_cpu {
-            write!(f, "{} {} ms of them on a CPU", if self.over { "," } else { ";" }, on_cpu.as_millis())?;
+            write!(f, "; {} ms of that on a CPU", on_cpu.as_millis())?;
+        }
+        if let Holder::Task { spawned_at, .. } = &self.holder {
+            write!(f, "; spawned at {spawned_at}")?;
         }
         match self.unreported {
             0 => Ok(()),
+            1 => f.write_str("; one other before it was not reported"),
             others => write!(f, "; {others} others before it were not reported"),
         }
     }

@@ -21,17 +21,18 @@ pub enum ThreadState {
     Unknown,
 }
 
+/// What the thread does: the rest of a sentence that begins with it.
 impl fmt::Display for ThreadState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ThreadState::Runs => f.write_str("it runs on the CPU"),
+            ThreadState::Runs => f.write_str("runs"),
             ThreadState::Waits(Some("futex")) => {
-                f.write_str("it waits for another thread: a lock, a channel or a join (futex)")
+                f.write_str("waits for another thread: a lock, a channel or a join (futex)")
             }
-            ThreadState::Waits(Some(call)) => write!(f, "it waits in the system call {call}"),
-            ThreadState::Waits(None) => f.write_str("it waits in a system call"),
-            ThreadState::WaitsForMemory => f.write_str("it waits for a page of memory"),
-            ThreadState::Unknown => f.write_str("what it does the kernel does not tell"),
+            ThreadState::Waits(Some(call)) => write!(f, "waits in the system call {call}"),
+            ThreadState::Waits(None) => f.write_str("waits in a system call"),
+            ThreadState::WaitsForMemory => f.write_str("waits for a page of memory"),
+            ThreadState::Unknown => f.write_str("does what the kernel does not tell"),
         }
     }
 }

@@ -106,7 +106,8 @@ impl Builder {
         self
     }
 
-    /// Somebody who looks on while the loop turns; one more with each call, told in that order.
+    /// Somebody who looks on while the loop turns; one more with each call, told in that order. Who is named twice is told
+    /// once.
     pub fn observer(mut self, observer: Rc<dyn Observer>) -> Builder {
         self.observers.push(observer);
         self

@@ -211,6 +211,8 @@ pub struct Observers {
     any: Cell<bool>,
     /// Replaced when it changes, so that one who is told may come, or let another go.
     all: RefCell<Rc<[Rc<dyn Observer>]>>,
+    /// Those who have come once more while they were there: they are not told twice.
+    again: RefCell<Vec<Rc<dyn Observer>>>,
 }
 
 impl Observers {
@@ -249,8 +251,12 @@ impl Observers {
         all.iter().find_map(|observer| observer.polled_for(task))
     }
 
-    /// One more, told after the others, with the loop's clock, and the seed that the order of polls is drawn from.
+    /// One more, told after the others, with the loop's clock, and the seed that the order of polls is drawn from. One who is
+    /// there already is told everything once, as before, and stays until it has gone as often as it has come.
     pub fn add(&self, observer: Rc<dyn Observer>, clock: &Rc<Clock>, seed: Option<u64>) {
+        if self.all.borrow().iter().any(|other| Rc::ptr_eq(other, &observer)) {
+            return self.again.borrow_mut().push(observer);
+        }
         observer.attached(clock);
         if let Some(seed) = seed {
             observer.shuffled(seed);
@@ -259,10 +265,16 @@ impl Observers {
         self.replace(all);
     }
 
-    /// One less; of one who has come several times, the last.
+    /// One less.
     pub fn remove(&self, observer: &Rc<dyn Observer>) {
+        let is_it = |other: &Rc<dyn Observer>| Rc::ptr_eq(other, observer);
+        let again = self.again.borrow().iter().position(is_it);
+        if let Some(place) = again {
+            let one = self.again.borrow_mut().swap_remove(place);
+            return drop(one); // not its last: it is in `all` too
+        }
         let mut all = self.all.borrow().to_vec();
-        if let Some(place) = all.iter().rposition(|other| Rc::ptr_eq(other, observer)) {
+        if let Some(place) = all.iter().position(is_it) {
             drop(all.remove(place));
         }
         self.replace(all.into());
@@ -396,8 +408,12 @@ mod tests {
         observers.tell(|observer| observer.phase(Phase::Run));
         assert_eq!(*told.borrow(), ["first", "second", "second"]);
         observers.add(Rc::clone(&second), &clock, None);
+        observers.tell(|observer| observer.phase(Phase::Run));
+        told.borrow_mut().pop();
         observers.remove(&second);
         observers.tell(|observer| observer.phase(Phase::Run));
-        assert_eq!(told.borrow().len(), 4, "who came twice and went once is still there");
+        assert_eq!(told.borrow().len(), 4, "who came twice and went once is still there, and told once");
+        observers.remove(&second);
+        assert!(!observers.any(), "who went as often as he came is not");
     }
 }

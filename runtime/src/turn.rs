@@ -242,7 +242,8 @@ pub fn dump() -> Dump {
     context::current().dump()
 }
 
-/// Lets `observer` look on at the loop of this thread, after those who do already, until what comes back is dropped.
+/// Lets `observer` look on at the loop of this thread, after those who do already, until what comes back is dropped. One who
+/// looks on already is not told twice.
 ///
 /// # Panics
 /// When this thread is in no loop.

@@ -66,6 +66,9 @@ pub struct Tape {
 
 impl Tape {
     /// An empty tape, for so many records; one at least.
+    ///
+    /// # Panics
+    /// When there is no memory for them: the ring is asked for at once.
     #[must_use]
     pub fn new(records: usize) -> Rc<Tape> {
         Rc::new(Tape { reel: RefCell::new(Reel::new(records.max(1))) })
@@ -231,11 +234,20 @@ impl Spawn {
     }
 }
 
+/// Room for so many records, or for what belongs to them.
+fn room_for<T>(records: usize) -> Vec<T> {
+    let mut room = Vec::new();
+    if let Err(error) = room.try_reserve_exact(records) {
+        panic!("no memory for a tape of {records} records: {error}");
+    }
+    room
+}
+
 impl Reel {
     fn new(capacity: usize) -> Reel {
         Reel {
-            ring: Vec::with_capacity(capacity),
-            waits: Vec::with_capacity(capacity),
+            ring: room_for(capacity),
+            waits: room_for(capacity),
             capacity,
             next: 0,
             next_place: 0,

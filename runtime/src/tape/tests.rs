@@ -63,6 +63,30 @@ fn broken(recording: &Recording) -> Rule {
 // --- The tape --------------------------------------------------------------------------------------------------------
 
 #[test]
+fn tape_that_is_attached_twice_is_told_once() {
+    let tape = Tape::new(1_000);
+    let runtime = Runtime::builder().manual_clock().observer(tape.clone()).observer(tape.clone()).build().unwrap();
+    runtime.block_on(async {
+        let observed = turn::observe(tape.clone());
+        spawn(async {}).await.unwrap();
+        drop(observed);
+        spawn(async {}).await.unwrap();
+    });
+    let recording = tape.recording();
+    assert_eq!(recording.check_order(), Ok(()));
+    for task in &recording.tasks {
+        assert_eq!(recording.polls(task.key).count(), 1);
+    }
+    assert_eq!(recording.tasks.len(), 2, "it is told also after one of those who attached it has gone");
+}
+
+#[test]
+#[should_panic(expected = "no memory for a tape of 18446744073709551615 records")]
+fn tape_beyond_all_memory_says_so() {
+    drop(Tape::new(usize::MAX));
+}
+
+#[test]
 fn phases_of_a_turn_taken_together_are_its_time() {
     let tape = Tape::new(100_000);
     let runtime = Runtime::builder().observer(tape.clone()).build().unwrap();

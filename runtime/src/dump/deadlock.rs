@@ -25,6 +25,12 @@ impl Dump {
     ///
     /// Found are those that wait for the end of tasks, and for locks; whoever else cannot go on waits for one of these. A task
     /// that waits for several things at once, as one with a time-out, is in no circle. See [`Dump`] for an example.
+    ///
+    /// # What can look like a deadlock, and is none
+    /// - A guard that borrows its lock counts as held by the task that took it. From a lock that was leaked (`Box::leak`) it can be handed to
+    ///   another task, which may let go of it.
+    /// - Of a future written by hand that waits for one of the leaves of this crate, and also for something that tells nothing of
+    ///   it (a waker that a thread keeps), only the leaf is seen.
     #[must_use]
     pub fn deadlocks(&self) -> Vec<Vec<Key>> {
         let edges: Vec<Vec<usize>> = self.tasks.iter().map(|task| self.edges(task)).collect();

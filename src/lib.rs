@@ -64,7 +64,7 @@
 //!   for a signal, [`signal`]; for any other descriptor, [`fd`]; for each other, [`sync`]; for several things at once,
 //!   [`future`], [`join!`] and [`select!`].
 //! - **To serve HTTP/1.1:** [`http`] has the server, the router, the application interface modelled on ASGI, and the
-//!   limits.
+//!   limits; [`serve`] runs a server as a whole, with its threads, workers and signals.
 //! - **To come from elsewhere:** [`guide`] has the names of libuv, asyncio and tokio, and what stands for them here.
 //! - **To test:** [`testing`] runs a body under many seeds, on a network in memory; [`http::testing`] has a client of an
 //!   application.
@@ -92,6 +92,7 @@ pub use evloop_http as http;
 pub use evloop_runtime::{engine, observe, testing};
 
 pub mod guide;
+pub mod serve;
 
 pub mod task {
     //! Tasks: spawn them, wait for them, abort them, and keep them together.

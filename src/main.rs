@@ -4,8 +4,8 @@ mod cli;
 mod demo;
 mod lab;
 mod picture;
+mod program;
 mod replay;
-mod serve;
 mod step;
 mod trace;
 
@@ -22,9 +22,9 @@ fn main() -> ExitCode {
             say(&text);
             ExitCode::SUCCESS
         }
-        Ok(Command::Serve(options)) => match serve::run(&options) {
+        Ok(Command::Serve(options)) => match program::run(&options) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => complain(&error, 1),
+            Err(error) => complain(&error, error.status()),
         },
         Ok(Command::Lab(options)) => experiment(options),
         Ok(Command::Trace(options)) => shown_trace(&options),

@@ -135,10 +135,11 @@ const ROOT: &[Room] = &[
     room("R0", "demo/",    "the application that the program serves, and what its live page is told"),
     room("R0", "guide/",   "names of other loops, and what does the same here"),
     room("R0", "picture/", "time lines and curves, as text and as drawings"),
+    room("R0", "serve/",   "a server as a whole: sockets, loops, processes, and how they are told to stop"),
     room("R0", "trace.rs", "the tape of the program: its file, its signal, its route"),
     room("R1", "lab/",     "experiments that draw what they measure"),
     room("R1", "replay/",  "traces that were written: in numbers, drawn, and asked why"),
-    room("R1", "serve.rs", "the server that the program is: sockets, loop and application as the options say"),
+    room("R1", "program.rs", "the server that the program is: the demo or a folder, served as the options say"),
     room("R1", "step/",    "small programs, one turn of their loop at a key"),
     room("R2", "main.rs",  "the binary: options in, a server on a loop, an exit status out"),
 ];

@@ -7,7 +7,7 @@ mod step;
 mod tests;
 
 pub(crate) use drawn::{Lab, Svg, TraceView, Turns, Why};
-pub(crate) use serve::{Place, Serve};
+pub(crate) use serve::Serve;
 pub(crate) use step::Step;
 
 use lexopt::{Parser, ValueExt};

@@ -3,6 +3,7 @@
 use super::{Command, Error, Value};
 use evloop::http::access_log::AccessLog;
 use evloop::http::limits::Timeouts;
+use evloop::serve::{Bind, Config};
 use lexopt::{Arg, Parser};
 use log::LevelFilter;
 use std::os::fd::RawFd;
@@ -12,21 +13,11 @@ use std::time::Duration;
 /// What to serve, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Serve {
+    pub(crate) config: Config,
     /// A folder; `None`: the demo.
     pub(crate) dir: Option<PathBuf>,
     pub(crate) listing: bool,
-    pub(crate) place: Place,
-    pub(crate) backlog: u32,
     pub(crate) log_level: LevelFilter,
-    pub(crate) access_log: AccessLog,
-    /// What holds the loop for so many milliseconds is reported; `None`: nothing is.
-    pub(crate) slow_ms: Option<u64>,
-    pub(crate) timeouts: Timeouts,
-    /// `None`: a stop waits for as long as it takes.
-    pub(crate) graceful: Option<Duration>,
-    pub(crate) concurrency_max: Option<usize>,
-    pub(crate) connections_max: Option<usize>,
-    pub(crate) requests_max: Option<u64>,
     /// The file for what the loop did last.
     pub(crate) trace: Option<PathBuf>,
     pub(crate) trace_records: usize,
@@ -37,32 +28,13 @@ const TRACE_RECORDS: usize = 1 << 16;
 /// A trace with more would not be read again.
 const TRACE_RECORDS_MAX: usize = 1 << 22;
 
-/// Where to listen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// An address or a name, and a port.
-    Inet(String, u16),
-    /// A Unix domain socket.
-    Unix(PathBuf),
-    /// A socket that listens already.
-    Inherited(RawFd),
-}
-
 impl Default for Serve {
-    fn default() -> Self {
+    fn default() -> Serve {
         Serve {
+            config: Config::new(),
             dir: None,
             listing: false,
-            place: Place::Inet("127.0.0.1".to_owned(), 8000),
-            backlog: 2048,
             log_level: LevelFilter::Info,
-            access_log: AccessLog::Common,
-            slow_ms: Some(100),
-            timeouts: Timeouts::default(),
-            graceful: Some(Duration::from_secs(10)),
-            concurrency_max: None,
-            connections_max: None,
-            requests_max: None,
             trace: None,
             trace_records: TRACE_RECORDS,
         }
@@ -76,20 +48,21 @@ struct Places {
     port: Option<u16>,
     unix: Option<PathBuf>,
     inherited: Option<RawFd>,
+    timeouts: Timeouts,
 }
 
 impl Places {
-    fn choose(self) -> Result<Place, Error> {
+    fn choose(self) -> Result<Bind, Error> {
         let exclude = |one: &str, other: &str| Err(Error(format!("{one} and {other} exclude each other")));
         let inet = if self.host.is_some() { Some("--host") } else { self.port.map(|_| "--port") };
         match (self.unix, self.inherited, inet) {
             (Some(_), Some(_), _) => exclude("--uds", "--fd"),
             (Some(_), _, Some(inet)) => exclude("--uds", inet),
             (_, Some(_), Some(inet)) => exclude("--fd", inet),
-            (Some(path), None, None) => Ok(Place::Unix(path)),
-            (None, Some(number), None) => Ok(Place::Inherited(number)),
+            (Some(path), None, None) => Ok(Bind::Unix(path)),
+            (None, Some(number), None) => Ok(Bind::Inherited(number)),
             (None, None, _) => {
-                Ok(Place::Inet(self.host.unwrap_or_else(|| "127.0.0.1".to_owned()), self.port.unwrap_or(8000)))
+                Ok(Bind::Inet(self.host.unwrap_or_else(|| "127.0.0.1".to_owned()), self.port.unwrap_or(8000)))
             }
         }
     }
@@ -121,7 +94,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, Error> {
         }
     }
     if !access_log {
-        serve.access_log = AccessLog::Off;
+        serve.config = serve.config.access_log(AccessLog::Off);
     }
     if serve.listing && serve.dir.is_none() {
         return Err(Error("--listing belongs to --dir".to_owned()));
@@ -130,13 +103,14 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, Error> {
         return Err(Error("--trace-records belongs to --trace".to_owned()));
     }
     serve.trace_records = records.unwrap_or(TRACE_RECORDS);
-    serve.place = places.choose()?;
+    serve.config = serve.config.timeouts(places.timeouts).bind(places.choose()?);
     Ok(Command::Serve(Box::new(serve)))
 }
 
 /// Takes an option that has a value; `false` when there is no such option.
 fn set(serve: &mut Serve, places: &mut Places, option: &str, parser: &mut Parser) -> Result<bool, Error> {
     let mut read = Value { option, parser };
+    let config = serve.config.clone();
     match option {
         "--dir" => serve.dir = Some(read.path("a folder")?),
         "--host" => places.host = Some(read.parse("an address or a name", not_empty)?),
@@ -144,23 +118,23 @@ fn set(serve: &mut Serve, places: &mut Places, option: &str, parser: &mut Parser
         "--uds" => places.unix = Some(read.path("the path of a socket")?),
         "--fd" => places.inherited = Some(read.parse("the number of a descriptor", descriptor)?),
         "--backlog" => {
-            serve.backlog = read.parse("a number from 1 to 2147483647", |text| {
+            serve.config = config.backlog(read.parse("a number from 1 to 2147483647", |text| {
                 text.parse().ok().filter(|backlog| (1..=i32::MAX as u32).contains(backlog))
-            })?;
+            })?);
         }
         "--log-level" => {
             serve.log_level = read.parse("off, error, warn, info, debug or trace", |text| text.parse().ok())?;
         }
-        "--access-log" => serve.access_log = read.parse("common or json", access_log_format)?,
-        "--slow-ms" => serve.slow_ms = read.limit()?,
-        "--timeout-head" => serve.timeouts.head = read.seconds()?,
-        "--timeout-body" => serve.timeouts.body = read.seconds()?,
-        "--timeout-write" => serve.timeouts.write = read.seconds()?,
-        "--timeout-keep-alive" => serve.timeouts.keep_alive = read.seconds()?,
-        "--timeout-graceful-shutdown" => serve.graceful = read.seconds()?,
-        "--limit-concurrency" => serve.concurrency_max = read.limit()?,
-        "--limit-connections" => serve.connections_max = read.limit()?,
-        "--limit-max-requests" => serve.requests_max = read.limit()?,
+        "--access-log" => serve.config = config.access_log(read.parse("common or json", access_log_format)?),
+        "--slow-ms" => serve.config = config.slow(read.limit()?.map(Duration::from_millis)),
+        "--timeout-head" => places.timeouts.head = read.seconds()?,
+        "--timeout-body" => places.timeouts.body = read.seconds()?,
+        "--timeout-write" => places.timeouts.write = read.seconds()?,
+        "--timeout-keep-alive" => places.timeouts.keep_alive = read.seconds()?,
+        "--timeout-graceful-shutdown" => serve.config = config.timeout_graceful(read.seconds()?),
+        "--limit-concurrency" => serve.config = config.concurrency_max(read.limit()?),
+        "--limit-connections" => serve.config = config.connections_max(read.limit()?),
+        "--limit-max-requests" => serve.config = config.requests_max(read.limit()?),
         "--trace" => serve.trace = Some(read.path("a file")?),
         _ => return Ok(false),
     }

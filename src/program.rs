@@ -1,0 +1,76 @@
+//! The server that the program is: what the options say, with the demo or a folder as its application.
+
+use crate::cli::Serve;
+use crate::demo;
+use crate::trace::{self, Trace};
+use evloop::http::access_log;
+use evloop::http::files::Files;
+use evloop::serve::{self, Instance};
+use evloop::signal::{SignalKind, signal};
+use evloop::{spawn_blocking, task, turn};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// Serves until the process is told to end.
+pub(crate) fn run(options: &Serve) -> Result<(), serve::Error> {
+    log_to_stderr(options);
+    let config = options.config.clone();
+    let (trace, records) = (options.trace.clone(), options.trace_records);
+    if let Some(folder) = options.dir.clone() {
+        let listing = options.listing;
+        return serve::run(config, move |instance| {
+            look_on(instance, trace.as_ref(), records)?;
+            Ok(Files::new(&folder)?.listing(listing))
+        });
+    }
+    serve::run(config, move |instance| {
+        let trace = look_on(instance, trace.as_ref(), records)?;
+        Ok(trace::with_route(demo::app(&demo::Live::new(instance.stopping())), trace.as_ref()))
+    })
+}
+
+/// What a signal asks to be told of a loop, and what its file is to hold at the end.
+fn look_on(instance: &Instance, file: Option<&PathBuf>, records: usize) -> io::Result<Option<Rc<Trace>>> {
+    tell_on_signal()?;
+    let Some(file) = file else { return Ok(None) };
+    let trace = Trace::new(file, records)?;
+    let observed = turn::observe(trace.tape());
+    drop(task::Builder::new().name("trace").spawn(Rc::clone(&trace).write_on_signal()?));
+    let last = Rc::clone(&trace);
+    instance.at_end(move || {
+        drop(observed);
+        last.write()
+    });
+    Ok(Some(trace))
+}
+
+/// Writes to the standard error what each task waits for, whenever SIGUSR1 comes; not SIGQUIT, as the JVM and Go have it,
+/// because supervisors end servers of Python and nginx by that.
+fn tell_on_signal() -> io::Result<()> {
+    let mut asked = signal(SignalKind::USER_DEFINED_1)?;
+    let teller = async move {
+        while asked.recv().await.is_ok() {
+            let dump = turn::dump().to_string();
+            // By the pool: who reads the standard error may be slow.
+            drop(spawn_blocking(move || io::stderr().write_all(dump.as_bytes())).await);
+        }
+    };
+    drop(task::Builder::new().name("dump").spawn(teller));
+    Ok(())
+}
+
+/// Lines of the access log are printed as they are, for the programs that read them; others say when and how bad.
+fn log_to_stderr(options: &Serve) {
+    let mut logger = env_logger::Builder::new();
+    logger.filter_level(options.log_level);
+    let usual = env_logger::fmt::ConfigurableFormat::default();
+    logger.format(move |out, record| {
+        if record.target() == access_log::TARGET {
+            writeln!(out, "{}", record.args())
+        } else {
+            usual.format(out, record)
+        }
+    });
+    logger.init();
+}

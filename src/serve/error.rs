@@ -1,0 +1,36 @@
+//! Why it is not served, or not any more.
+
+use std::{fmt, io};
+
+/// Why [`run`](super::run) has ended.
+#[derive(Debug)]
+pub struct Error {
+    status: u8,
+    error: io::Error,
+}
+
+impl Error {
+    /// The exit status that tells a supervisor what has happened: 1, or 3 when the application or all workers failed to start,
+    /// as with uvicorn and gunicorn.
+    pub fn status(&self) -> u8 {
+        self.status
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Error {
+        Error { status: 1, error }
+    }
+}

@@ -2,6 +2,7 @@
 
 use evloop_http::access_log::AccessLog;
 use evloop_http::limits::{Limits, Timeouts};
+use serde::{Deserialize, Serialize};
 use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,7 +33,8 @@ impl Default for Bind {
 }
 
 /// How several loops come by their connections.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Accept {
     /// All wait for one socket: who has time takes the next connection, and none waits for a loop that hangs.
     #[default]

@@ -15,10 +15,12 @@
 mod config;
 mod error;
 mod instance;
+mod status;
 
 pub use config::{Accept, Bind, Config, Control};
 pub use error::Error;
 pub use instance::Instance;
+pub use status::{LoopBeat, Past, State, Status, WorkerStatus};
 
 use evloop_http::asgi::App;
 use evloop_http::server::{Listener, Server};

@@ -1,0 +1,78 @@
+//! What a loop tells of itself once a second.
+
+use evloop_runtime::observe::Metrics;
+use evloop_runtime::turn;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What one loop tells of itself, once a second: counts since it was made, and what it has now.
+///
+/// It comes from a timer of that loop, so that it does not come while the loop hangs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct LoopBeat {
+    /// Turns that were begun: the count that moves from each beat to the next.
+    pub turns: u64,
+    /// Requests that were begun.
+    pub requests: u64,
+    /// Those that are not answered yet.
+    pub requests_open: u64,
+    /// Connections that were accepted.
+    pub connections: u64,
+    /// Those that are open.
+    pub connections_open: u64,
+    /// The longest that a timer was seen to wait for the loop since the beat before, in microseconds.
+    pub lag_us: u64,
+    /// Threads of the blocking pool.
+    pub pool_threads: usize,
+    /// Jobs that wait for one of them.
+    pub pool_queued: usize,
+    /// Tasks that have not ended.
+    pub tasks: usize,
+}
+
+impl LoopBeat {
+    /// Reads the loop of this thread. `last` is how it was at the beat before, and then how it is now; `late` is how much
+    /// later than planned this beat has come.
+    ///
+    /// Besides the beat's own timer there are all others to go by: if the loop was never as late as now, that is the lag;
+    /// else it is at least what those that fired were late on the average.
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
+    pub(in crate::serve) fn read(last: &mut Metrics, late: Duration) -> LoopBeat {
+        let now = turn::metrics();
+        let (timers, before) = (now.timers, std::mem::replace(last, now).timers);
+        let fired = u32::try_from(timers.fired - before.fired).unwrap_or(u32::MAX);
+        let average = (timers.late - before.late).checked_div(fired).unwrap_or_default();
+        let worst = if timers.late_max > before.late_max { timers.late_max } else { average };
+        let pool = now.pool;
+        LoopBeat {
+            turns: now.turns,
+            requests: now.served.requests,
+            requests_open: now.served.requests_open,
+            connections: now.served.connections,
+            connections_open: now.served.connections_open,
+            lag_us: u64::try_from(late.max(worst).as_micros()).unwrap_or(u64::MAX),
+            pool_threads: pool.threads,
+            pool_queued: pool.total().queued,
+            tasks: now.tasks,
+        }
+    }
+
+    /// Two loops as one; the lag is that of the one which is worse.
+    pub(super) fn and(self, other: &LoopBeat) -> LoopBeat {
+        LoopBeat {
+            turns: self.turns.saturating_add(other.turns),
+            requests: self.requests.saturating_add(other.requests),
+            requests_open: self.requests_open.saturating_add(other.requests_open),
+            connections: self.connections.saturating_add(other.connections),
+            connections_open: self.connections_open.saturating_add(other.connections_open),
+            lag_us: self.lag_us.max(other.lag_us),
+            pool_threads: self.pool_threads.saturating_add(other.pool_threads),
+            pool_queued: self.pool_queued.saturating_add(other.pool_queued),
+            tasks: self.tasks.saturating_add(other.tasks),
+        }
+    }
+}

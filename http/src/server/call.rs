@@ -65,6 +65,7 @@ impl<A: App> Future for Alone<A> {
             this.key = this.shared.enter(cx.waker());
         }
         if this.shared.stopping() == Stop::Now {
+            this.shared.cut_one();
             return Poll::Ready(());
         }
         let working = this.working.as_mut().expect("taken when this is dropped");
@@ -85,6 +86,6 @@ impl<A: App> Drop for Alone<A> {
             self.shared.keep_working(working);
         }
         self.shared.end_request();
-        self.shared.leave(self.key, false);
+        self.shared.leave(self.key);
     }
 }

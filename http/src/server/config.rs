@@ -1,5 +1,6 @@
 //! What a server can be told.
 
+use super::stop::StopHandle;
 use crate::access_log::AccessLog;
 use crate::limits::{Limits, Timeouts};
 use evloop_runtime::sync::CancellationToken;
@@ -33,8 +34,12 @@ pub(super) struct Config {
     pub(super) concurrency_max: Option<usize>,
     /// Requests altogether; after them the server stops.
     pub(super) requests_max: Option<u64>,
+    /// How long connections that idle are kept when the server stops.
+    pub(super) idle_grace: Duration,
     /// Cancelled when the stop begins.
     pub(super) stopping: CancellationToken,
+    /// Tells the server to stop.
+    pub(super) stop_handle: StopHandle,
 }
 
 impl Default for Config {
@@ -48,7 +53,9 @@ impl Default for Config {
             connections_max: None,
             concurrency_max: None,
             requests_max: None,
+            idle_grace: Duration::ZERO,
             stopping: CancellationToken::new(),
+            stop_handle: StopHandle::new(),
         }
     }
 }

@@ -12,6 +12,7 @@
 
 use crate::limits::Timeouts;
 use evloop_runtime::time::{Sleep, listening_millis, sleep, turn_millis};
+use std::cell::Cell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub(super) enum Wait {
     Write,
     /// The first byte of another request.
     KeepAlive,
+    /// The first byte of a last request, while the server stops.
+    Leave,
     /// The client to close, after the last answer.
     Linger,
 }
@@ -48,21 +51,30 @@ pub(super) struct Lengths {
     write: Option<Millis>,
     keep_alive: Option<Millis>,
     linger: Option<Millis>,
+    /// Told when the server stops; `None`: not at all.
+    leave: Cell<Option<Millis>>,
 }
 
 impl Lengths {
     pub(super) fn new(timeouts: &Timeouts, linger: Duration) -> Lengths {
-        let millis = |length: Duration| {
-            let rounded_up = length.as_nanos().div_ceil(1_000_000) + 1;
-            Millis::try_from(rounded_up).map_or(WAIT_MAX, |millis| millis.min(WAIT_MAX))
-        };
         Lengths {
             head: timeouts.head.map(millis),
             body: timeouts.body.map(millis),
             write: timeouts.write.map(millis),
             keep_alive: timeouts.keep_alive.map(millis),
             linger: Some(millis(linger)),
+            leave: Cell::new(None),
         }
+    }
+
+    /// The server stops, and gives connections that idle so long for a last request.
+    pub(super) fn leave_after(&self, idle: Duration) {
+        self.leave.set(Some(millis(idle)).filter(|_| !idle.is_zero()));
+    }
+
+    /// Whether connections that idle while the server stops are kept for a while.
+    pub(super) fn keeps_idle(&self) -> bool {
+        self.leave.get().is_some()
     }
 
     #[inline]
@@ -74,8 +86,14 @@ impl Lengths {
             Wait::Write => self.write,
             Wait::KeepAlive => self.keep_alive,
             Wait::Linger => self.linger,
+            Wait::Leave => self.leave.get(),
         }
     }
+}
+
+fn millis(length: Duration) -> Millis {
+    let rounded_up = length.as_nanos().div_ceil(1_000_000) + 1;
+    Millis::try_from(rounded_up).map_or(WAIT_MAX, |millis| millis.min(WAIT_MAX))
 }
 
 /// A moment by both counts.
@@ -136,6 +154,20 @@ impl Deadline {
         if sleeps && !in_future(self.armed, due) { Poll::Pending } else { self.rearm(cx, now) }
     }
 
+    /// The connection idles while its server stops, and waits to [leave](Wait::Leave) from now on. If it has idled before,
+    /// it stays no longer than it would have.
+    #[cold]
+    pub(super) fn begin_leaving(&mut self, lengths: &Lengths, now: Moment) {
+        let idled = matches!(self.wait, Wait::Head | Wait::KeepAlive) && lengths.of(self.wait).is_some();
+        if let (true, Some(leave)) = (idled, lengths.leave.get()) {
+            let latest = now.listening.wrapping_add(leave);
+            if in_future(self.at, latest) {
+                self.at = latest;
+            }
+            self.wait = Wait::Leave;
+        }
+    }
+
     /// The timer has fired, or is set for too late a moment, or there is none yet.
     #[cold]
     fn rearm(&mut self, cx: &mut Context<'_>, now: Moment) -> Poll<()> {
@@ -163,7 +195,6 @@ fn in_future(moment: Millis, now: Millis) -> bool {
 mod tests {
     use super::*;
     use evloop_runtime::Runtime;
-    use std::cell::Cell;
     use std::future::poll_fn;
 
     const fn ms(milliseconds: u64) -> Duration {

@@ -26,15 +26,18 @@ mod lifespan;
 mod listener;
 mod serve;
 mod shared;
+mod stop;
 
 pub use config::HalfClose;
 pub use listener::{Listener, Stream};
+pub use stop::StopHandle;
 
 use crate::access_log::AccessLog;
 use crate::asgi::{App, Endpoints, State, Surroundings};
 use crate::limits::{Limits, Timeouts};
 use config::Config;
 use evloop_runtime::TaskBuilder;
+use evloop_runtime::future::race;
 use evloop_runtime::net::{TcpListener, ToSocketAddrs, ToUnixAddr, UnixListener};
 use evloop_runtime::sync::CancellationToken;
 use evloop_runtime::time::sleep;
@@ -118,6 +121,45 @@ impl<L: Listener> Server<L> {
         self
     }
 
+    /// How long a stop keeps the connections that idle, and those that have not sent anything yet: each may send one more
+    /// request, whose response says that it is the last. The default is not at all: they are closed at once.
+    ///
+    /// A client that keeps its connections may be sending a request on one while it is closed, and cannot know whether it
+    /// was served (RFC 9112 section 9.3.1). One that is asked often is told by its next response, where it has a second for
+    /// it; so no request fails when a server is replaced by another one. The [limit](Server::graceful_timeout) of the stop
+    /// and that of an idle connection hold all the same, and the stop does not wait for longer than there are connections.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_http::router::{Request, Router};
+    /// use evloop_http::testing;
+    /// use std::time::Duration;
+    ///
+    /// let app = Router::new().get("/", |_: Request| async { "Hello" });
+    /// testing::drive_with(|server| server.idle_grace(Duration::from_secs(1)), app, async |client| {
+    ///     let mut connection = client.connection();
+    ///     let stop = evloop_runtime::spawn({
+    ///         let client = client.clone();
+    ///         async move { client.stop().await }
+    ///     });
+    ///     evloop_runtime::time::sleep(Duration::from_millis(1)).await; // so that both are under way
+    ///     connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    ///     assert!(connection.until("Hello").await.contains("connection: close\r\n"));
+    ///     drop(connection);
+    ///     assert_eq!(stop.await.expect("nothing panics"), 0);
+    /// });
+    /// ```
+    pub fn idle_grace(mut self, idle: Duration) -> Server<L> {
+        self.config.idle_grace = idle;
+        self
+    }
+
+    /// Lets this handle, too, tell the server to stop, and how; see there.
+    pub fn stop_handle(mut self, handle: StopHandle) -> Server<L> {
+        self.config.stop_handle = handle;
+        self
+    }
+
     /// How many connections may be open; past it, the next wait in the system's backlog. By default, any number.
     pub fn connections_max(mut self, connections: usize) -> Server<L> {
         self.config.connections_max = Some(connections);
@@ -133,6 +175,9 @@ impl<L: Listener> Server<L> {
 
     /// After how many requests the server stops by itself, as it stops when it is told to. By default, never. Those who
     /// run several processes let each begin anew now and then.
+    ///
+    /// Who has another one started in its place learns of it as the stop begins, by the token of
+    /// [`stopping`](Server::stopping), while nobody has told the server to stop.
     pub fn requests_max(mut self, requests: u64) -> Server<L> {
         self.config.requests_max = Some(requests);
         self
@@ -197,9 +242,9 @@ impl<L: Listener> Server<L> {
         self.serve(make()).await
     }
 
-    /// Serves until `stop` is done; then ends gracefully: no connection is accepted any more, idle ones are closed, and
-    /// requests that have begun are finished, unless the [limit](Server::graceful_timeout) ends them. How many it ended is
-    /// given.
+    /// Serves until `stop` is done; then ends gracefully: no connection is accepted any more, idle ones are closed, at once
+    /// or after a [while](Server::idle_grace), and requests that have begun are finished, unless the
+    /// [limit](Server::graceful_timeout) ends them. How many it ended is given.
     ///
     /// The application's [lifespan](App::lifespan) begins before the first connection is taken, and is told to end after
     /// the last has ended. Where the stop comes before it is ready, it is dropped.
@@ -212,38 +257,39 @@ impl<L: Listener> Server<L> {
     pub async fn serve_until<A: App>(self, app: A, stop: impl Future<Output = ()>) -> io::Result<usize> {
         let Server { mut listener, config } = self;
         listener.prepare()?;
-        let (graceful, stopping) = (config.graceful, config.stopping.clone());
-        let mut stop = pin!(stop);
+        let (graceful, idle_grace) = (config.graceful, config.idle_grace);
+        let (stopping, handle) = (config.stopping.clone(), config.stop_handle.clone());
+        let mut stop = pin!(race(handle.stopped(), stop));
         let Some(started) = start(&app, stop.as_mut()).await else { return Ok(0) };
         let (lifespan, state) = started?;
         let surroundings = Surroundings { server: listener.address(), state };
         let shared = Rc::new(Shared::new(app, config, surroundings));
         accept(listener, &shared, stop).await?;
 
+        shared.lengths.leave_after(handle.idle_grace().unwrap_or(idle_grace));
         shared.stop(Stop::Gracefully);
         stopping.cancel();
-        let mut limit = pin!(sleep(graceful));
-        poll_fn(|cx| if shared.poll_drained(cx).is_ready() { Poll::Ready(()) } else { limit.as_mut().poll(cx) }).await;
-        let ended = shared.unanswered();
+        let drained = poll_fn(|cx| shared.poll_drained(cx));
+        race(handle.ended(), race(drained, sleep(graceful))).await;
         shared.stop(Stop::Now);
         poll_fn(|cx| shared.poll_drained(cx)).await;
-        lifespan.stop(graceful).await;
-        Ok(ended)
+        race(handle.ended(), lifespan.stop(graceful)).await;
+        Ok(shared.cut())
     }
 }
 
 /// Begins the lifespan; `None` when the stop comes first.
-async fn start<A: App, F: Future<Output = ()>>(app: &A, mut stop: Pin<&mut F>) -> Option<io::Result<(Running, State)>> {
+async fn start<A: App, F: Future>(app: &A, mut stop: Pin<&mut F>) -> Option<io::Result<(Running, State)>> {
     let mut start = pin!(Running::start(app));
     poll_fn(|cx| match start.as_mut().poll(cx) {
         Poll::Ready(started) => Poll::Ready(Some(started)),
-        Poll::Pending => stop.as_mut().poll(cx).map(|()| None),
+        Poll::Pending => stop.as_mut().poll(cx).map(|_| None),
     })
     .await
 }
 
 /// Gives each connection a task, until `stop` is done or enough requests were served.
-async fn accept<L: Listener, A: App, F: Future<Output = ()>>(
+async fn accept<L: Listener, A: App, F: Future>(
     mut listener: L,
     shared: &Rc<Shared<A>>,
     mut stop: Pin<&mut F>,

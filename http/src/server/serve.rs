@@ -20,7 +20,7 @@ mod outcome;
 
 use super::call;
 use super::config::HalfClose;
-use super::deadline::{Deadline, Moment};
+use super::deadline::{Deadline, Moment, Wait};
 use super::listener::Stream;
 use super::shared::{Shared, Stop, Working};
 use crate::asgi::{App, Endpoints, Exchange};
@@ -44,6 +44,8 @@ pub(super) struct Serve<S, A: App> {
     working: Option<Box<Working<A>>>,
     step: Step,
     deadline: Deadline,
+    /// What it waits for while it is idle.
+    idle: Wait,
     /// Requests whose heads have come.
     requests: u64,
     /// Requests answered since the answers were last written.
@@ -104,6 +106,7 @@ impl<S: Stream, A: App> Serve<S, A> {
             working: None,
             step: Step::Head,
             deadline: Deadline::new(),
+            idle: Wait::Head,
             requests: 0,
             unwritten: 0,
             ended: false,
@@ -138,7 +141,7 @@ impl<S: Stream, A: App> Serve<S, A> {
     /// Waits for a request, and calls the application.
     fn head(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
         let Some(working) = &mut self.working else {
-            if self.shared.stopping() != Stop::No {
+            if self.shared.stopping() != Stop::No && !self.stays() {
                 return Poll::Ready(Ok(Done::Over));
             }
             let read = ready!(self.stream.poll_read(cx, input.scratch))?;
@@ -188,6 +191,7 @@ impl<S: Stream, A: App> Serve<S, A> {
         let config = &self.shared.config;
         self.progress = true;
         self.requests += 1;
+        self.idle = Wait::KeepAlive;
         if config.limits.requests_per_connection_max.is_some_and(|max| self.requests >= max) {
             working.exchange.with(|connection, _| connection.close_after_response());
         }
@@ -200,10 +204,10 @@ impl<S: Stream, A: App> Serve<S, A> {
 
     /// Polls the application, and moves bytes as it needs them.
     fn call(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
-        let working = self.working.as_mut().expect("held until the connection is idle");
         if self.shared.stopping() != Stop::No {
-            working.exchange.with(|connection, _| connection.close_after_response());
+            self.announce_end();
         }
+        let working = self.working.as_mut().expect("held until the connection is idle");
         working.exchange.look_at_handles();
         self.shared.note(working);
         match call::poll(&self.shared.app, working, cx) {
@@ -336,7 +340,7 @@ impl<S: Stream, A: App> Future for Serve<S, A> {
             this.key = shared.enter(cx.waker());
         }
         if shared.stopping() == Stop::Now {
-            this.give_up();
+            this.end_now();
             return Poll::Ready(());
         }
         shared.refresh_date();
@@ -371,7 +375,7 @@ impl<S, A: App> Drop for Serve<S, A> {
                 self.shared.keep_working(working);
             }
         }
-        self.shared.leave(self.key, matches!(self.step, Step::Linger));
+        self.shared.leave(self.key);
         self.shared.close();
     }
 }

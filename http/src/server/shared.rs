@@ -61,8 +61,8 @@ pub(super) struct Shared<A: App> {
     requests: Cell<u64>,
     /// Who accepts, and waits for room, or to be told to stop.
     acceptor: Cell<Option<Waker>>,
-    /// Those of them that have no request left, and wait for the client to read the last answer.
-    lingering: Cell<usize>,
+    /// Connections that were ended before they had said their last word.
+    cut: Cell<usize>,
     /// Who waits for the last connection to end.
     drained: Cell<Option<Waker>>,
     #[expect(clippy::vec_box, reason = "the box itself goes to a connection, which holds a pointer while it is idle")]
@@ -101,7 +101,7 @@ impl<A: App> Shared<A> {
             acceptor: Cell::new(None),
             stop: Cell::new(Stop::No),
             connections: RefCell::default(),
-            lingering: Cell::new(0),
+            cut: Cell::new(0),
             drained: Cell::new(None),
             kept: RefCell::default(),
             scratch: Cell::new(None),
@@ -196,14 +196,14 @@ impl<A: App> Shared<A> {
         self.connections.borrow().len()
     }
 
-    /// How many connections are open and have not said their last word.
-    pub(super) fn unanswered(&self) -> usize {
-        self.connections() - self.lingering.get()
+    /// A connection is ended that has not said its last word.
+    pub(super) fn cut_one(&self) {
+        self.cut.set(self.cut.get() + 1);
     }
 
-    /// A connection has said its last word.
-    pub(super) fn begin_lingering(&self) {
-        self.lingering.set(self.lingering.get() + 1);
+    /// How many were.
+    pub(super) fn cut(&self) -> usize {
+        self.cut.get()
     }
 
     /// Ready when no connection is open, and no request goes on without one.
@@ -221,8 +221,7 @@ impl<A: App> Shared<A> {
     }
 
     /// A connection has ended.
-    pub(super) fn leave(&self, key: Key, lingered: bool) {
-        self.lingering.set(self.lingering.get() - usize::from(lingered));
+    pub(super) fn leave(&self, key: Key) {
         let task = self.connections.borrow_mut().remove(key);
         drop(task);
         if self.connections() == 0

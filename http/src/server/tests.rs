@@ -7,6 +7,7 @@ mod clients;
 mod content_length;
 mod extensions;
 mod filters;
+mod grace;
 mod leaving;
 mod lifespan;
 mod limits;

@@ -6,15 +6,37 @@ use crate::connection::{DRAIN_BYTES_MAX, Next};
 use crate::error::{Error, Kind};
 use crate::server::Stream;
 use crate::server::call;
-use crate::server::deadline::Wait;
+use crate::server::deadline::{Moment, Wait};
 use crate::server::shared::Stop;
 use std::io;
 use std::task::{Context, Poll, ready};
 
 impl<S: Stream, A: App> Serve<S, A> {
+    /// The server stops, and the connection idles: whether it stays for a while, for a last request.
+    #[cold]
+    pub(super) fn stays(&mut self) -> bool {
+        if self.idle != Wait::Leave {
+            self.idle = Wait::Leave;
+            self.deadline.begin_leaving(&self.shared.lengths, Moment::now());
+        }
+        self.shared.lengths.keeps_idle()
+    }
+
+    /// The server stops, and a request is being served: its response says that it is the last one. Where it has said
+    /// otherwise already, the client may have a while for one more.
+    #[cold]
+    pub(super) fn announce_end(&self) {
+        let working = self.working.as_ref().expect("held until the connection is idle");
+        working.exchange.with(|connection, _| {
+            if connection.is_due() || !self.shared.lengths.keeps_idle() {
+                connection.close_after_response();
+            }
+        });
+    }
+
     /// Reads the rest of a body for nobody.
     pub(super) fn drain(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>, thrown: u64) -> Poll<io::Result<Done>> {
-        if self.shared.stopping() != Stop::No {
+        if self.shared.stopping() != Stop::No && !self.shared.lengths.keeps_idle() {
             self.step = Step::Close(End::Linger); // there will be no request that it could be saved for
             return Poll::Ready(Ok(Done::Next));
         }
@@ -50,7 +72,6 @@ impl<S: Stream, A: App> Serve<S, A> {
             End::Linger => {
                 ready!(self.stream.poll_shutdown(cx))?;
                 self.step = Step::Linger;
-                self.shared.begin_lingering();
                 return Poll::Ready(Ok(Done::Next));
             }
             End::Cut => {}
@@ -70,7 +91,7 @@ impl<S: Stream, A: App> Serve<S, A> {
     /// What the task waits for.
     pub(super) fn waits_for(&self) -> Wait {
         let Some(working) = &self.working else {
-            return if self.requests == 0 { Wait::Head } else { Wait::KeepAlive };
+            return self.idle;
         };
         match self.step {
             Step::Linger => Wait::Linger,
@@ -98,6 +119,15 @@ impl<S: Stream, A: App> Serve<S, A> {
             _ => return Done::Over,
         }
         Done::Next
+    }
+
+    /// Everything ends, and the connection with it.
+    #[cold]
+    pub(super) fn end_now(&mut self) {
+        if self.working.is_some() && !matches!(self.step, Step::Linger) {
+            self.shared.cut_one();
+        }
+        self.give_up();
     }
 
     /// The connection ends where it is. The client shall not take half an answer for the whole.

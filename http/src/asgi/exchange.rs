@@ -21,6 +21,7 @@ use bytes::{Bytes, BytesMut};
 use std::cell::{RefCell, RefMut};
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -51,14 +52,50 @@ pub(crate) struct Exchange {
 pub(crate) struct Endpoints {
     pub(crate) client: Option<SocketAddr>,
     /// `None` when it is the same for all connections: then it is in the surroundings.
-    pub(crate) server: Option<SocketAddr>,
+    pub(crate) server: Option<Place>,
+}
+
+/// An [`Address`] of this side, small enough for each connection to have one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place {
+    Inet(SocketAddr),
+    /// So many paths were known before this one.
+    Unix(usize),
 }
 
 /// What is the same for all requests of a server.
 #[derive(Debug, Default)]
 pub(crate) struct Surroundings {
+    /// The address of this side, if it is the same for all connections.
     pub(crate) server: Option<Address>,
     pub(crate) state: State,
+    /// The paths of its Unix domain sockets, where there are several listeners.
+    pub(crate) paths: RefCell<Vec<Rc<Path>>>,
+}
+
+impl Surroundings {
+    /// An address of this side, as a connection keeps it.
+    pub(crate) fn place(&self, address: Address) -> Place {
+        match address {
+            Address::Inet(address) => Place::Inet(address),
+            Address::Unix(path) => {
+                let mut paths = self.paths.borrow_mut();
+                let known = paths.iter().position(|known| *known == path);
+                Place::Unix(known.unwrap_or_else(|| {
+                    paths.push(path);
+                    paths.len() - 1
+                }))
+            }
+        }
+    }
+
+    /// The address again.
+    pub(super) fn address(&self, place: Place) -> Address {
+        match place {
+            Place::Inet(address) => Address::Inet(address),
+            Place::Unix(known) => Address::Unix(Rc::clone(&self.paths.borrow()[known])),
+        }
+    }
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all go together in one look")]

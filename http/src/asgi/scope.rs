@@ -190,9 +190,10 @@ impl Scope {
     /// The address at which the client found the server, if it has one.
     #[must_use]
     pub fn server(&self) -> Option<Address> {
+        let surroundings = &self.exchange.surroundings;
         match self.exchange.endpoints.server {
-            Some(address) => Some(Address::Inet(address)),
-            None => self.exchange.surroundings.server.clone(),
+            Some(place) => Some(surroundings.address(place)),
+            None => surroundings.server.clone(),
         }
     }
 

@@ -5,6 +5,7 @@ use evloop_runtime::io::{AsyncRead, AsyncWrite};
 use evloop_runtime::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net as unix;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
     fn abort(&mut self) {}
 
     /// The address of this end, where it is not the same for all connections of a [`Listener`].
-    fn local_addr(&self) -> Option<SocketAddr> {
+    fn local_addr(&self) -> Option<Address> {
         None
     }
 }
@@ -74,8 +75,8 @@ impl Stream for TcpStream {
         drop(self.set_linger(Some(Duration::ZERO))); // it fails when the connection is no more
     }
 
-    fn local_addr(&self) -> Option<SocketAddr> {
-        TcpStream::local_addr(self).ok()
+    fn local_addr(&self) -> Option<Address> {
+        TcpStream::local_addr(self).ok().map(Address::Inet)
     }
 }
 
@@ -88,10 +89,17 @@ impl Listener for UnixListener {
     }
 
     fn address(&self) -> Option<Address> {
-        let address = self.local_addr().ok()?;
-        address.as_pathname().map(|path| Address::Unix(path.into()))
+        path_of(UnixListener::local_addr(self))
     }
 }
 
 /// The client sees an error by itself when a Unix socket with something unread is closed; there is no other reset.
-impl Stream for UnixStream {}
+impl Stream for UnixStream {
+    fn local_addr(&self) -> Option<Address> {
+        path_of(UnixStream::local_addr(self))
+    }
+}
+
+fn path_of(address: io::Result<unix::SocketAddr>) -> Option<Address> {
+    address.ok()?.as_pathname().map(|path| Address::Unix(path.into()))
+}

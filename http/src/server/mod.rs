@@ -24,12 +24,14 @@ mod config;
 mod deadline;
 mod lifespan;
 mod listener;
+mod listeners;
 mod serve;
 mod shared;
 mod stop;
 
 pub use config::HalfClose;
 pub use listener::{Listener, Stream};
+pub use listeners::{AnyListener, AnyStream, Listeners, ListenersHandle};
 pub use stop::StopHandle;
 
 use crate::access_log::AccessLog;
@@ -262,7 +264,7 @@ impl<L: Listener> Server<L> {
         let mut stop = pin!(race(handle.stopped(), stop));
         let Some(started) = start(&app, stop.as_mut()).await else { return Ok(0) };
         let (lifespan, state) = started?;
-        let surroundings = Surroundings { server: listener.address(), state };
+        let surroundings = Surroundings { server: listener.address(), state, ..Surroundings::default() };
         let shared = Rc::new(Shared::new(app, config, surroundings));
         accept(listener, &shared, stop).await?;
 
@@ -301,7 +303,8 @@ async fn accept<L: Listener, A: App, F: Future>(
         }
         ready!(shared.poll_room(cx));
         let (stream, client) = ready!(listener.poll_accept(cx))?;
-        let server = if asks_address { stream.local_addr() } else { None };
+        let address = if asks_address { stream.local_addr() } else { None };
+        let server = address.map(|address| shared.surroundings.place(address));
         let connection = Serve::new(stream, Endpoints { client, server }, Rc::clone(shared));
         drop(TaskBuilder::new().shared_name(&shared.task_name).spawn(connection));
     };

@@ -11,6 +11,7 @@ mod grace;
 mod leaving;
 mod lifespan;
 mod limits;
+mod listeners;
 mod losses;
 mod patience;
 mod receive;

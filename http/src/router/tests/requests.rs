@@ -146,7 +146,7 @@ fn state_is_the_routers_own_and_else_that_of_the_application() {
     let mut state = State::default();
     state.insert(2_u8);
     state.insert(3_u16);
-    let surroundings = Rc::new(Surroundings { server: None, state });
+    let surroundings = Rc::new(Surroundings { state, ..Surroundings::default() });
     let exchange = exchange_in(surroundings, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(call(&app, &exchange).is_ready());
     assert_eq!(written(&exchange), plain("200 OK", "Some(1) Some(3) None"));

@@ -9,7 +9,7 @@ use evloop::serve::{self, Instance};
 use evloop::signal::{SignalKind, signal};
 use evloop::{spawn_blocking, task, turn};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// Serves until the process is told to end.
@@ -17,8 +17,12 @@ pub(crate) fn run(options: &Serve) -> Result<(), serve::Error> {
     log_to_stderr(options);
     let config = options.config.clone();
     let (trace, records) = (options.trace.clone(), options.trace_records);
+    if let Some(file) = &trace {
+        drop(Trace::new(file, records)?); // as with the folder below
+    }
     if let Some(folder) = options.dir.clone() {
         let listing = options.listing;
+        drop(Files::new(&folder)?); // a folder that is none is the caller's mistake, and no failure of each loop's
         return serve::run(config, move |instance| {
             look_on(instance, trace.as_ref(), records)?;
             Ok(Files::new(&folder)?.listing(listing))
@@ -34,7 +38,7 @@ pub(crate) fn run(options: &Serve) -> Result<(), serve::Error> {
 fn look_on(instance: &Instance, file: Option<&PathBuf>, records: usize) -> io::Result<Option<Rc<Trace>>> {
     tell_on_signal()?;
     let Some(file) = file else { return Ok(None) };
-    let trace = Trace::new(file, records)?;
+    let trace = Trace::new(&file_of(instance, file), records)?;
     let observed = turn::observe(trace.tape());
     drop(task::Builder::new().name("trace").spawn(Rc::clone(&trace).write_on_signal()?));
     let last = Rc::clone(&trace);
@@ -43,6 +47,19 @@ fn look_on(instance: &Instance, file: Option<&PathBuf>, records: usize) -> io::R
         last.write()
     });
     Ok(Some(trace))
+}
+
+/// Each loop has a tape of its own: that of the only one is in the file that was named, that of any other beside it, as in
+/// `FILE.worker-2.loop-1`.
+fn file_of(instance: &Instance, file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    if let Some(worker) = instance.worker() {
+        name.push(format!(".worker-{worker}"));
+    }
+    if instance.thread() > 0 {
+        name.push(format!(".loop-{}", instance.thread()));
+    }
+    name.into()
 }
 
 /// Writes to the standard error what each task waits for, whenever SIGUSR1 comes; not SIGQUIT, as the JVM and Go have it,

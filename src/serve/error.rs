@@ -10,6 +10,16 @@ pub struct Error {
 }
 
 impl Error {
+    /// The application has failed to start.
+    pub(super) fn start(error: io::Error) -> Error {
+        Error { status: 3, error }
+    }
+
+    /// What the system had no part in.
+    pub(super) fn told(text: impl Into<String>) -> Error {
+        Error { status: 1, error: io::Error::other(text.into()) }
+    }
+
     /// The exit status that tells a supervisor what has happened: 1, or 3 when the application or all workers failed to start,
     /// as with uvicorn and gunicorn.
     pub fn status(&self) -> u8 {

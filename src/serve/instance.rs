@@ -15,9 +15,8 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// The only one.
-    pub(super) fn new() -> Instance {
-        Instance { worker: None, thread: 0, stopping: CancellationToken::new(), at_end: RefCell::default() }
+    pub(super) fn new(worker: Option<usize>, thread: usize) -> Instance {
+        Instance { worker, thread, stopping: CancellationToken::new(), at_end: RefCell::default() }
     }
 
     /// The number of its process among the workers, from 1; `None` where there are none.

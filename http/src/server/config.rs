@@ -36,6 +36,8 @@ pub(super) struct Config {
     pub(super) requests_max: Option<u64>,
     /// How long connections that idle are kept when the server stops.
     pub(super) idle_grace: Duration,
+    /// Cancelled when the application is ready.
+    pub(super) started: CancellationToken,
     /// Cancelled when the stop begins.
     pub(super) stopping: CancellationToken,
     /// Tells the server to stop.
@@ -54,6 +56,7 @@ impl Default for Config {
             concurrency_max: None,
             requests_max: None,
             idle_grace: Duration::ZERO,
+            started: CancellationToken::new(),
             stopping: CancellationToken::new(),
             stop_handle: StopHandle::new(),
         }

@@ -185,6 +185,13 @@ impl<L: Listener> Server<L> {
         self
     }
 
+    /// Cancels this token when the application's [lifespan](App::lifespan) has begun and connections are taken: from then on, a
+    /// server that ends with an error did start.
+    pub fn started(mut self, token: CancellationToken) -> Server<L> {
+        self.config.started = token;
+        self
+    }
+
     /// Cancels this token when a stop begins, for whatever reason, so that answers without an end can come to theirs: a
     /// graceful stop waits for every request, and an application's [lifespan](App::lifespan) ends after the last of them.
     ///
@@ -264,7 +271,12 @@ impl<L: Listener> Server<L> {
         let mut stop = pin!(race(handle.stopped(), stop));
         let Some(started) = start(&app, stop.as_mut()).await else { return Ok(0) };
         let (lifespan, state) = started?;
+<<<<<<< HEAD
         let surroundings = Surroundings { server: listener.address(), state, ..Surroundings::default() };
+=======
+        config.started.cancel();
+        let surroundings = Surroundings { server: listener.address(), state };
+>>>>>>> ad95746 (serve: one process with any number of loops)
         let shared = Rc::new(Shared::new(app, config, surroundings));
         accept(listener, &shared, stop).await?;
 

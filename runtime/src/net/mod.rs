@@ -39,7 +39,7 @@ pub use stream::{Peek, TcpStream};
 pub use transfer::{Forward, SendFile, forward};
 pub use udp::{Datagram, Datagrams, Message, Outgoing, RecvMany, RecvMessage, SendMany, SendTo, UdpOptions, UdpSocket};
 pub use unix::{
-    PeerCredentials, RecvDatagramFds, RecvFds, SendFds, ToUnixAddr, UnixDatagram, UnixListener, UnixStream,
+    PeerCredentials, RecvDatagramFds, RecvFds, SendFds, SocketFile, ToUnixAddr, UnixDatagram, UnixListener, UnixStream,
 };
 
 use crate::failed::failed;

@@ -111,9 +111,13 @@ impl Drop for Lock {
     }
 }
 
-/// The file that a socket of ours is bound to, which is removed with this. The socket is open for as long.
+/// The file of a Unix socket that listens, which is removed when this is dropped, unless another has taken its place by then.
+///
+/// A [`UnixListener`](super::UnixListener) has its own. Who [parts](super::UnixListener::into_std_and_file) the two keeps a
+/// descriptor of the socket open for as long as this lives, so that a successor's file is never taken for this one.
 #[derive(Debug)]
-pub(super) struct SocketFile {
+#[must_use = "dropping it removes the file"]
+pub struct SocketFile {
     path: PathBuf,
     /// `None` when it is left where it is.
     id: Option<Id>,
@@ -122,15 +126,18 @@ pub(super) struct SocketFile {
 }
 
 impl SocketFile {
-    /// The file that binding to the path has just made.
-    pub(super) fn made_at(path: &Path) -> io::Result<SocketFile> {
+    /// The file that is at the path now: for who was handed a listening socket together with the duty to remove its file.
+    ///
+    /// # Errors
+    /// What the system says when it looks for the file.
+    pub fn made_at(path: &Path) -> io::Result<SocketFile> {
         let id = Id::of(&fs::symlink_metadata(path)?);
         let path = path::absolute(path)?; // the process may go to another folder
         Ok(SocketFile { path, id: Some(id), made_in: Generation::current() })
     }
 
     /// Leaves the file where it is.
-    pub(super) fn leave(mut self) {
+    pub fn leave(mut self) {
         self.id = None;
     }
 }

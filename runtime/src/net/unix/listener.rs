@@ -91,11 +91,34 @@ impl UnixListener {
     /// # Errors
     /// What the system says when it is deregistered.
     pub fn into_std(self) -> io::Result<std::os::unix::net::UnixListener> {
-        let socket = self.accepting.io.into_inner()?;
-        if let Some(file) = self.file {
+        let (socket, file) = self.into_std_and_file()?;
+        if let Some(file) = file {
             file.leave();
         }
-        Ok(socket.into())
+        Ok(socket)
+    }
+
+    /// Gives the socket to std, which stays non-blocking, and its file to who is to remove it; there is none for an abstract
+    /// name, nor where the socket was [taken over](UnixListener::from_std).
+    ///
+    /// # Errors
+    /// What the system says when it is deregistered. The file is removed then.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_runtime::net::UnixListener;
+    ///
+    /// let path = std::env::temp_dir().join(format!("evloop-doc-parted-{}.sock", std::process::id()));
+    /// let (listener, file) = evloop_runtime::block_on(async { UnixListener::bind(&path)?.into_std_and_file() }).unwrap();
+    /// drop(listener.try_clone().unwrap());
+    /// assert!(path.exists(), "it does not go with a listener any more");
+    /// drop(file);
+    /// assert!(!path.exists());
+    /// ```
+    pub fn into_std_and_file(self) -> io::Result<(std::os::unix::net::UnixListener, Option<SocketFile>)> {
+        let UnixListener { file, accepting } = self;
+        let socket = accepting.io.into_inner()?;
+        Ok((socket.into(), file))
     }
 
     /// The address on which it listens.

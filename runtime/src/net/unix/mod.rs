@@ -12,6 +12,7 @@ mod stream;
 
 pub use address::ToUnixAddr;
 pub use datagram::UnixDatagram;
+pub use file::SocketFile;
 pub use listener::UnixListener;
 pub use rights::{PeerCredentials, RecvDatagramFds, RecvFds, SendFds};
 pub use stream::UnixStream;

@@ -1,0 +1,134 @@
+//! A server without a master: one process, which opens its sockets, hears the signals and serves.
+
+use super::loops::{self, Supervisor};
+use super::orders::Orders;
+use super::pid_file::PidFile;
+use super::signals::Ear;
+use super::sockets::Sockets;
+use super::status::LoopBeat;
+use super::{Config, Error, Instance, notify};
+use evloop_http::asgi::App;
+use evloop_runtime::Handle;
+use evloop_runtime::observe::SlowPoll;
+use std::io::{self, Write};
+use std::process;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Serves in this process, on as many loops as the configuration says, until it is told to end.
+pub(super) fn run<A, F>(config: &Config, make: &F) -> Result<(), Error>
+where
+    A: App,
+    F: Fn(&Instance) -> io::Result<A> + Sync,
+{
+    let threads = config.threads.max(1);
+    let mut sockets = Sockets::open(config)?;
+    let _pid_file = config.pid_file.as_deref().map(PidFile::create).transpose()?;
+    let for_loops = sockets.for_loops(0..threads)?;
+    let (orders, alone) = (Orders::default(), Arc::new(Alone::new(sockets.places(), threads)));
+    let ear = Ear::new(config, &orders, sockets, &alone)?;
+    let supervisor: Arc<dyn Supervisor> = alone;
+    let ended = loops::run(config, None, for_loops, make, &orders, &supervisor);
+    drop(ear);
+    match ended? {
+        0 => log::info!("stopped, with all requests answered"),
+        cut => log::warn!("stopped, and {cut} connections were ended before their requests were answered"),
+    }
+    Ok(())
+}
+
+/// What is known of the loops of this process.
+#[derive(Debug)]
+pub(super) struct Alone {
+    places: Vec<String>,
+    /// A loop each: it has beaten since that was last asked for.
+    beaten: Vec<AtomicBool>,
+    beat_every: Option<Duration>,
+    ready: AtomicBool,
+    loops: Mutex<Vec<Handle>>,
+}
+
+impl Alone {
+    fn new(places: Vec<String>, threads: usize) -> Alone {
+        Alone {
+            places,
+            beaten: (0..threads).map(|_| AtomicBool::new(false)).collect(),
+            beat_every: notify::watchdog().map(|limit| limit / 4),
+            ready: AtomicBool::new(false),
+            loops: Mutex::default(),
+        }
+    }
+
+    /// Whether it has ever served.
+    pub(super) fn was_ready(&self) -> bool {
+        self.ready.load(Relaxed)
+    }
+
+    /// Whether each loop has turned since the last time this was asked.
+    pub(super) fn have_all_beaten(&self) -> bool {
+        let all = self.beaten.iter().all(|beaten| beaten.load(Relaxed));
+        if all {
+            self.beaten.iter().for_each(|beaten| beaten.store(false, Relaxed));
+        }
+        all
+    }
+
+    /// What keeps it from ending, in words.
+    pub(super) fn waits_for(&self) -> String {
+        let loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
+        let served = loops.iter().map(|handle| handle.metrics().served);
+        let (requests, connections) =
+            served.fold((0, 0), |sum, served| (sum.0 + served.requests_open, sum.1 + served.connections_open));
+        match (requests, connections) {
+            (0, 0) => "the application".to_owned(),
+            (0, connections) => count(connections, "connection"),
+            (requests, 0) => count(requests, "request"),
+            (requests, connections) => {
+                format!("{} on {}", count(requests, "request"), count(connections, "connection"))
+            }
+        }
+    }
+}
+
+impl Supervisor for Alone {
+    fn began(&self, _thread: usize, handle: Handle) {
+        self.loops.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+    }
+
+    fn ready(&self) {
+        self.ready.store(true, Relaxed);
+        let (places, pid) = (self.places.join(", "), process::id());
+        let loops = match self.beaten.len() {
+            1 => String::new(),
+            threads => format!(" with {threads} threads"),
+        };
+        say(&format!("evloop serves {places}{loops} in process {pid} (Ctrl-C ends it)\n"));
+        notify::ready(&format!("serves {places}{loops}"));
+    }
+
+    fn beat_every(&self) -> Option<Duration> {
+        self.beat_every
+    }
+
+    fn beat(&self, thread: usize, _beat: LoopBeat) {
+        self.beaten[thread].store(true, Relaxed);
+    }
+
+    fn slow(&self, _thread: usize, _slow: &SlowPoll) {} // it is logged where it is found
+
+    fn retiring(&self) {
+        log::info!("enough requests were served");
+    }
+}
+
+fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Writes to the standard output, which may be closed; then nobody wants to know.
+fn say(text: &str) {
+    let mut out = io::stdout().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}

@@ -1,0 +1,285 @@
+//! The loops of one process: a thread each, and on it a loop, an application, its lifespan, and the server around them.
+//!
+//! The first is on the thread that calls, the others are named `loop 1`, `loop 2`. They share nothing but the orders and whom
+//! they tell; what one of them serves, it serves from the first byte to the last.
+//!
+//! ```text
+//!   each loop:  make the application -- its lifespan begins -- accepts ... -- drains -- its lifespan ends -- Instance::end
+//!                      |                       |                   |
+//!                      fails: status 3 --------'                   ends by itself (enough requests), panics: all are drained
+//! ```
+//!
+//! Whatever ends one of them ends all, gracefully: a server with a loop less, or with one that serves what the others do not,
+//! would be worse than none, for nobody would notice.
+
+use super::orders::{Order, Orders};
+use super::processors::Processors;
+use super::sockets::Socket;
+use super::status::LoopBeat;
+use super::{Config, Error, Instance};
+use evloop_http::asgi::App;
+use evloop_http::server::{Listener, Server};
+use evloop_runtime::future::{Either, race};
+use evloop_runtime::net::{TcpListener, UnixListener};
+use evloop_runtime::observe::{SlowPoll, Watchdog};
+use evloop_runtime::sync::CancellationToken;
+use evloop_runtime::time::{MissedTicks, interval, now};
+use evloop_runtime::{Handle, Runtime, TaskBuilder, turn};
+use std::any::Any;
+use std::future::pending;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Scope};
+use std::time::Duration;
+
+/// Told by the loops of one process, each call on the thread of the loop that it is about; it must not block.
+pub(super) trait Supervisor: Send + Sync + 'static {
+    /// A loop is there, and is about to make its application.
+    fn began(&self, thread: usize, handle: Handle) {
+        let _ = (thread, handle);
+    }
+
+    /// All loops of this process accept.
+    fn ready(&self);
+
+    /// How often each loop shall tell how it does; `None`: never.
+    fn beat_every(&self) -> Option<Duration> {
+        Some(Duration::from_secs(1))
+    }
+
+    /// A loop tells how it does, by a timer of its own.
+    fn beat(&self, thread: usize, beat: LoopBeat);
+
+    /// Something holds a loop, or did; on the thread of its watchdog.
+    fn slow(&self, thread: usize, slow: &SlowPoll);
+
+    /// A loop has served its share of requests, and all have begun to drain.
+    fn retiring(&self);
+}
+
+/// Serves on as many loops as there are sets of sockets, until they are told to stop, and tells how many requests that ended
+/// unanswered.
+///
+/// # Errors
+/// The first of any loop, with status 3 when its application has not started; and when a loop panics.
+pub(super) fn run<A, F>(
+    config: &Config,
+    worker: Option<usize>,
+    sockets: Vec<Vec<Socket>>,
+    make: &F,
+    orders: &Orders,
+    supervisor: &Arc<dyn Supervisor>,
+) -> Result<usize, Error>
+where
+    A: App,
+    F: Fn(&Instance) -> io::Result<A> + Sync,
+{
+    let threads = sockets.len();
+    let crew = Crew {
+        config,
+        worker,
+        threads,
+        make,
+        orders,
+        supervisor,
+        processors: config.pin_cpus.then(|| Processors::allowed(config, worker)).transpose()?,
+        starting: AtomicUsize::new(threads),
+        failed: Mutex::default(),
+    };
+    let cut = thread::scope(|scope| {
+        let mut sockets = sockets.into_iter();
+        let own = sockets.next().expect("a server has a loop");
+        let others: Vec<_> =
+            sockets.zip(1..).map_while(|(sockets, thread)| crew.begin(scope, thread, sockets)).collect();
+        let cut = crew.serve(0, own);
+        others.into_iter().map(|other| other.join().expect("it catches its panics")).sum::<usize>() + cut
+    });
+    crew.failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(cut), Err)
+}
+
+/// What the loops of a process have in common.
+struct Crew<'a, F> {
+    config: &'a Config,
+    worker: Option<usize>,
+    threads: usize,
+    make: &'a F,
+    orders: &'a Orders,
+    supervisor: &'a Arc<dyn Supervisor>,
+    /// Those to stay on, if they are to.
+    processors: Option<Processors>,
+    /// How many do not accept yet.
+    starting: AtomicUsize,
+    /// Why the first of those that have failed did.
+    failed: Mutex<Option<Error>>,
+}
+
+impl<A, F> Crew<'_, F>
+where
+    A: App,
+    F: Fn(&Instance) -> io::Result<A> + Sync,
+{
+    /// Starts the thread of a loop; `None` when there is none to be had, which is a failure of all.
+    fn begin<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        thread: usize,
+        sockets: Vec<Socket>,
+    ) -> Option<thread::ScopedJoinHandle<'scope, usize>> {
+        let builder = thread::Builder::new().name(name_of(thread));
+        builder.spawn_scoped(scope, move || self.serve(thread, sockets)).map_err(|error| self.fail(error.into())).ok()
+    }
+
+    /// One loop, from its beginning to its end on this thread, whatever that is: how many requests ended unanswered.
+    fn serve(&self, thread: usize, sockets: Vec<Socket>) -> usize {
+        let started = CancellationToken::new();
+        let ended = catch_unwind(AssertUnwindSafe(|| self.serve_one(thread, sockets, &started)));
+        let error = match ended {
+            Ok(Ok(cut)) => return cut,
+            Ok(Err(error)) => error,
+            Err(panic) => {
+                let text = format!("{} panicked: {}", name_of(thread), text_of(&*panic));
+                if started.is_cancelled() { Error::told(text) } else { Error::start(io::Error::other(text)) }
+            }
+        };
+        self.fail(error);
+        0
+    }
+
+    /// Keeps the first error, and has the other loops stop.
+    fn fail(&self, error: Error) {
+        let others = self.threads - 1;
+        if others > 0 && self.orders.send(Order::Drain { idle: Duration::ZERO }) && self.starting.load(Acquire) == 0 {
+            log::error!("{error}; the other loops of this process, {others}, are stopped");
+        }
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+
+    fn serve_one(&self, thread: usize, sockets: Vec<Socket>, started: &CancellationToken) -> Result<usize, Error> {
+        if let Some(processors) = &self.processors {
+            processors.stay_on_one(thread);
+        }
+        let instance = Instance::new(self.worker, thread);
+        let mut builder = Runtime::builder();
+        if let Some(slow) = self.config.slow {
+            let supervisor = Arc::clone(self.supervisor);
+            builder = builder.watchdog(Watchdog::new(slow).on_slow(move |slow| supervisor.slow(thread, slow)));
+        }
+        let runtime = builder.build()?;
+        let served = runtime.block_on(self.listen(&instance, sockets, started));
+        drop(runtime);
+        let ended = instance.end();
+        let cut = served?;
+        ended?;
+        Ok(cut)
+    }
+
+    /// One socket is accepted from as what it is, so that no connection pays for what others are.
+    async fn listen(
+        &self,
+        instance: &Instance,
+        sockets: Vec<Socket>,
+        started: &CancellationToken,
+    ) -> Result<usize, Error> {
+        self.supervisor.began(instance.thread(), Handle::current());
+        let only = sockets.into_iter().next().expect("a server listens somewhere");
+        match only {
+            Socket::Tcp(socket) => self.accept(instance, TcpListener::from_std(socket)?, started).await,
+            Socket::Unix(socket) => self.accept(instance, UnixListener::from_std(socket)?, started).await,
+        }
+    }
+
+    async fn accept(
+        &self,
+        instance: &Instance,
+        listener: impl Listener,
+        started: &CancellationToken,
+    ) -> Result<usize, Error> {
+        let app = (self.make)(instance).map_err(Error::start)?;
+        let stopping = instance.stopping();
+        if let Some(every) = self.supervisor.beat_every() {
+            let beats = beat(Arc::clone(self.supervisor), instance.thread(), every);
+            drop(TaskBuilder::new().name("beat").spawn(beats));
+        }
+        if self.config.requests_max.is_some() {
+            let (stopping, supervisor, orders) = (stopping.clone(), Arc::clone(self.supervisor), self.orders.clone());
+            let retires = async move {
+                stopping.cancelled().await;
+                retire(&*supervisor, &orders);
+            };
+            drop(TaskBuilder::new().name("retire").spawn(retires));
+        }
+        let server = self.configured(Server::new(listener)).started(started.clone()).stopping(stopping);
+        let announce = async {
+            started.cancelled().await;
+            self.accepts();
+            pending::<()>().await;
+        };
+        let stop = async { race(self.orders.stopped(), announce).await.into_inner() };
+        match race(self.orders.quit(), server.serve_until(app, stop)).await {
+            Either::Left(()) => Ok(usize::try_from(turn::metrics().served.requests_open).unwrap_or(usize::MAX)),
+            Either::Right(Err(error)) if !started.is_cancelled() => Err(Error::start(error)),
+            Either::Right(ended) => {
+                retire(&**self.supervisor, self.orders); // there may have been nothing to drain, and so no turn for the task
+                Ok(ended?)
+            }
+        }
+    }
+
+    /// This loop accepts; if it is the last to do so, all do.
+    fn accepts(&self) {
+        if self.starting.fetch_sub(1, AcqRel) == 1 {
+            self.supervisor.ready();
+        }
+    }
+
+    fn configured<L: Listener>(&self, server: Server<L>) -> Server<L> {
+        let config = self.config;
+        let mut server = server
+            .limits(config.limits)
+            .timeouts(config.timeouts)
+            .graceful_timeout(config.timeout_graceful.unwrap_or(Duration::MAX))
+            .access_log(config.access_log);
+        if let Some(connections) = config.connections_max {
+            server = server.connections_max(connections);
+        }
+        if let Some(requests) = config.concurrency_max {
+            server = server.concurrency_max(requests);
+        }
+        if let Some(requests) = config.requests_max {
+            let most = config.requests_max_jitter.saturating_add(1);
+            server = server.requests_max(requests.saturating_add(turn::random() % most));
+        }
+        server
+    }
+}
+
+/// Tells how the loop does, for as long as it turns.
+async fn beat(supervisor: Arc<dyn Supervisor>, thread: usize, every: Duration) {
+    let (mut last, mut ticks) = (turn::metrics(), interval(every));
+    ticks.set_missed_ticks(MissedTicks::Skip);
+    loop {
+        let planned = ticks.tick().await;
+        supervisor.beat(thread, LoopBeat::read(&mut last, now().saturating_duration_since(planned)));
+    }
+}
+
+/// A loop that stops before any was told to has served its share.
+fn retire(supervisor: &dyn Supervisor, orders: &Orders) {
+    if orders.send(Order::Drain { idle: Duration::ZERO }) {
+        supervisor.retiring();
+    }
+}
+
+/// What the thread of a loop is called, and the loop with it.
+pub(super) fn name_of(thread: usize) -> String {
+    format!("loop {thread}")
+}
+
+/// What a panic was about, where it says so.
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it does not say why")
+}

@@ -264,6 +264,20 @@ fn permissions_are_what_the_umask_leaves() {
 }
 
 #[test]
+fn permissions_are_what_was_asked_for_less_the_umask() {
+    in_child("permissions_are_what_was_asked_for_less_the_umask", "umask 027;", || {
+        let folder = Folder::new("permissions");
+        let path = folder.path("a.sock");
+        manual().block_on(async {
+            for (asked, given) in [(0o600, 0o600), (0o777, 0o750), (0o666, 0o640)] {
+                let _listener = ListenOptions::new().permissions(asked).listen_unix(&path).unwrap();
+                assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, given);
+            }
+        });
+    });
+}
+
+#[test]
 fn of_servers_that_start_at_once_one_is_bound_and_reached() {
     const SERVERS: usize = 4;
     let folder = Folder::new("at_once");

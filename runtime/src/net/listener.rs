@@ -28,11 +28,12 @@ pub struct ListenOptions {
     reuse_address: bool,
     reuse_port: bool,
     only_v6: bool,
+    permissions: Option<u32>,
 }
 
 impl Default for ListenOptions {
     fn default() -> Self {
-        ListenOptions { backlog: 2_048, reuse_address: true, reuse_port: false, only_v6: false }
+        ListenOptions { backlog: 2_048, reuse_address: true, reuse_port: false, only_v6: false, permissions: None }
     }
 }
 
@@ -75,6 +76,14 @@ impl ListenOptions {
         self
     }
 
+    /// Who may connect at a path: those whom these permissions let write to the socket's file, as `0o600`, less what the
+    /// umask of the process takes away. The file has them from the moment at which it is there. The default is `0o777`.
+    #[must_use]
+    pub fn permissions(mut self, mode: u32) -> ListenOptions {
+        self.permissions = Some(mode);
+        self
+    }
+
     /// Listens on an address. Port 0 is a free one, which [`local_addr`](TcpListener::local_addr) tells.
     ///
     /// # Errors
@@ -93,7 +102,8 @@ impl ListenOptions {
         TcpListener::from_std(listener)
     }
 
-    /// Listens on a path or an abstract name, as [`UnixListener::bind`] does. Of the options, the backlog matters here.
+    /// Listens on a path or an abstract name, as [`UnixListener::bind`] does. Of the options, the backlog and the
+    /// permissions matter here.
     ///
     /// # Errors
     /// As [`UnixListener::bind`].
@@ -102,7 +112,7 @@ impl ListenOptions {
     /// When this thread is in no loop.
     #[track_caller]
     pub fn listen_unix(self, name: impl ToUnixAddr) -> io::Result<UnixListener> {
-        UnixListener::listen(&name, self.backlog_at_most())
+        UnixListener::listen(&name, self.permissions, self.backlog_at_most())
     }
 
     fn listening(self, address: SocketAddr) -> io::Result<std::net::TcpListener> {

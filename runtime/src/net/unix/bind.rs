@@ -2,6 +2,7 @@
 
 use super::address::ToUnixAddr;
 use super::file::{Lock, SocketFile, remove_stale};
+use rustix::fs::{Mode, fchmod};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::ffi::OsString;
 use std::io;
@@ -20,10 +21,11 @@ pub(super) struct Bound {
 
 /// Binds to a path, where it replaces a stale file, or to an abstract name.
 ///
-/// `probe` tries to reach whoever is at the path.
+/// `mode` is what the umask takes away from for the permissions of the file. `probe` tries to reach whoever is at the path.
 pub(super) fn bind(
     name: &impl ToUnixAddr,
     kind: Type,
+    mode: Option<u32>,
     probe: impl FnOnce(&SocketAddr) -> io::Result<()>,
 ) -> io::Result<Bound> {
     let address = name.address()?;
@@ -35,6 +37,9 @@ pub(super) fn bind(
     };
     let lock = Lock::take(path)?;
     remove_stale(path, || probe(&address))?;
+    if let Some(mode) = mode {
+        fchmod(&socket, Mode::from_raw_mode(mode))?; // before there is a file, which gets it from the socket
+    }
     socket.bind(&SockAddr::unix(path)?)?;
     let file = SocketFile::made_at(path)?;
     Ok(Bound { socket, file: Some(file), lock: Some(lock) })

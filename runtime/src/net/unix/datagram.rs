@@ -63,7 +63,7 @@ impl UnixDatagram {
     #[track_caller]
     pub fn bind(name: impl ToUnixAddr) -> io::Result<UnixDatagram> {
         let probe = |address: &SocketAddr| std_unix::UnixDatagram::unbound()?.connect_addr(address);
-        let bound = bind(&name, Type::DGRAM, probe).map_err(failed("bind to", name.text()))?;
+        let bound = bind(&name, Type::DGRAM, None, probe).map_err(failed("bind to", name.text()))?;
         let socket = UnixDatagram::from_std(bound.socket.into())?;
         Ok(UnixDatagram { file: bound.file, ..socket })
     }

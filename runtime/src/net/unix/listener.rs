@@ -51,8 +51,8 @@ impl UnixListener {
     /// # Permissions
     /// To connect, one needs leave to write to the file, and to enter the folders above it. The file gets what the umask of
     /// the process leaves of `0777`: with the usual `022`, only its owner and root can connect. To let in others, set the
-    /// umask before, or the file's permissions after (`std::fs::set_permissions`); to keep others out for sure, put it into
-    /// a folder that only they can enter who may.
+    /// umask before, or the file's permissions after (`std::fs::set_permissions`); to keep others out for sure, listen with
+    /// [`permissions`](ListenOptions::permissions), or in a folder that only they can enter who may.
     ///
     /// # Errors
     /// `AddrInUse` when somebody listens there; `AlreadyExists` when there is something that is no socket, which is left
@@ -66,8 +66,8 @@ impl UnixListener {
     }
 
     #[track_caller]
-    pub(in crate::net) fn listen(name: &impl ToUnixAddr, backlog: i32) -> io::Result<UnixListener> {
-        let (socket, file) = listening(name, backlog).map_err(failed("listen on", name.text()))?;
+    pub(in crate::net) fn listen(name: &impl ToUnixAddr, mode: Option<u32>, backlog: i32) -> io::Result<UnixListener> {
+        let (socket, file) = listening(name, mode, backlog).map_err(failed("listen on", name.text()))?;
         let listener = UnixListener::from_std(socket)?;
         Ok(UnixListener { file, ..listener })
     }
@@ -190,11 +190,12 @@ impl Accepts for UnixListener {
 /// A socket that listens at the name, and its file.
 fn listening(
     name: &impl ToUnixAddr,
+    mode: Option<u32>,
     backlog: i32,
 ) -> io::Result<(std::os::unix::net::UnixListener, Option<SocketFile>)> {
     // Dropped in the order of file, socket, lock, should it not listen.
     let Bound { lock: _lock, socket, file } =
-        bind(name, Type::STREAM, |address| mio::net::UnixStream::connect_addr(address).map(drop))?;
+        bind(name, Type::STREAM, mode, |address| mio::net::UnixStream::connect_addr(address).map(drop))?;
     socket.listen(backlog)?;
     Ok((socket.into(), file))
 }

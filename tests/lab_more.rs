@@ -108,6 +108,7 @@ fn both_loops_together_answer_all_connections() {
         // The titles are those of the panels, too; what was found comes last.
         let (_, found) = text.rsplit_once(title).unwrap_or_else(|| panic!("{title:?} is not in {text}"));
         assert_eq!(number(found, "the held loop answered ") + number(found, "the other one "), 400, "{text}");
+        assert_eq!(number(found, "loop 1 answered ") + number(found, "loop 2 "), 400, "{text}");
     }
 }
 

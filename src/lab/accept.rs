@@ -5,7 +5,7 @@
 //! the loops are doing. What they are doing differs: loop 1 is held half of the time. Look at the slopes, and at the right
 //! end of the last panel: who was dealt to the held loop waits, while the other one is free.
 //!
-//! Change [`HELD`] to zero: what does a share of its own do now? nginx has both (`listen ... reuseport`).
+//! At the end it says how evenly connections fall where nothing holds a loop. nginx has both ways (`listen ... reuseport`).
 
 use super::Experiment;
 use super::measure::{millis, percentiles};
@@ -40,7 +40,7 @@ fn run() -> io::Result<Picture> {
     let mut latencies = Plot::new("from connect to the answer", "% of the connections", "ms, or less").y_in_powers();
     let mut about = Vec::new();
     for (title, shared) in [("one socket", true), ("a socket each", false)] {
-        let answers = serve_all(shared)?;
+        let answers = serve_all(shared, HELD)?;
         let by = |number: usize| answers.iter().filter(move |answer| answer.by == number);
         let curve = |number| by(number).zip(1..).map(|(answer, count)| (millis(answer.at), f64::from(count)));
         let plot = Plot::new(title, "ms since the start", "answered");
@@ -53,19 +53,26 @@ fn run() -> io::Result<Picture> {
             "{title}: the held loop answered {held} of {all}, the other one {free}, in {end:.0} ms. Half of the clients \
              waited {half} or less, 9 of 10 {most} or less, the last {last}."
         ));
+        let evenly = serve_all(shared, Duration::ZERO)?;
+        let first = evenly.iter().filter(|answer| answer.by == 1).count();
+        about.push(format!(
+            "With nothing held, loop 1 answered {first} of {}, loop 2 {}.",
+            evenly.len(),
+            evenly.len() - first
+        ));
         latencies = latencies.series(title, (0..).zip(took).map(|(percent, took)| (f64::from(percent), millis(took))));
     }
     Ok(picture.about(about.join("\n")).plot(latencies))
 }
 
 /// All answers, in the order in which they came.
-fn serve_all(shared: bool) -> io::Result<Vec<Answer>> {
+fn serve_all(shared: bool, held: Duration) -> io::Result<Vec<Answer>> {
     let first = listener("127.0.0.1:0".parse().expect("it is an address"))?;
     let address = first.local_addr()?;
     let second = if shared { first.try_clone()? } else { listener(address)? };
     thread::scope(|scope| {
         let (stop_first, stopped) = oneshot::channel();
-        let first = scope.spawn(|| serve(first, 1, HELD, stopped));
+        let first = scope.spawn(|| serve(first, 1, held, stopped));
         let (stop_second, stopped) = oneshot::channel();
         let second = scope.spawn(|| serve(second, 2, Duration::ZERO, stopped));
         let began = Instant::now();

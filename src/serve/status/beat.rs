@@ -8,7 +8,7 @@ use std::time::Duration;
 /// What one loop tells of itself, once a second: counts since it was made, and what it has now.
 ///
 /// It comes from a timer of that loop, so that it does not come while the loop hangs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct LoopBeat {
@@ -16,6 +16,8 @@ pub struct LoopBeat {
     pub turns: u64,
     /// Requests that were begun.
     pub requests: u64,
+    /// How many of them in a second, between the last two beats, with one decimal.
+    pub requests_per_second: f64,
     /// Those that are not answered yet.
     pub requests_open: u64,
     /// Connections that were accepted.
@@ -43,14 +45,20 @@ impl LoopBeat {
     /// When this thread is in no loop.
     pub(in crate::serve) fn read(last: &mut Metrics, late: Duration) -> LoopBeat {
         let now = turn::metrics();
-        let (timers, before) = (now.timers, std::mem::replace(last, now).timers);
-        let fired = u32::try_from(timers.fired - before.fired).unwrap_or(u32::MAX);
-        let average = (timers.late - before.late).checked_div(fired).unwrap_or_default();
-        let worst = if timers.late_max > before.late_max { timers.late_max } else { average };
+        let before = std::mem::replace(last, now);
+        let (timers, timers_before) = (now.timers, before.timers);
+        let fired = u32::try_from(timers.fired - timers_before.fired).unwrap_or(u32::MAX);
+        let average = timers.late.saturating_sub(timers_before.late).checked_div(fired).unwrap_or_default();
+        let worst = if timers.late_max > timers_before.late_max { timers.late_max } else { average };
+        let age = |metrics: &Metrics| metrics.busy + metrics.asleep;
         let pool = now.pool;
         LoopBeat {
             turns: now.turns,
             requests: now.served.requests,
+            requests_per_second: per_second(
+                now.served.requests - before.served.requests,
+                age(&now).saturating_sub(age(&before)),
+            ),
             requests_open: now.served.requests_open,
             connections: now.served.connections,
             connections_open: now.served.connections_open,
@@ -66,6 +74,7 @@ impl LoopBeat {
         LoopBeat {
             turns: self.turns.saturating_add(other.turns),
             requests: self.requests.saturating_add(other.requests),
+            requests_per_second: one_decimal(self.requests_per_second + other.requests_per_second),
             requests_open: self.requests_open.saturating_add(other.requests_open),
             connections: self.connections.saturating_add(other.connections),
             connections_open: self.connections_open.saturating_add(other.connections_open),
@@ -75,4 +84,14 @@ impl LoopBeat {
             tasks: self.tasks.saturating_add(other.tasks),
         }
     }
+}
+
+fn per_second(number: u64, during: Duration) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "nobody serves 2^53 requests in a second")]
+    let number = number as f64;
+    if during.is_zero() { 0.0 } else { one_decimal(number / during.as_secs_f64()) }
+}
+
+fn one_decimal(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
 }

@@ -6,13 +6,18 @@
 //! passed over and one that is missing has its default, so that `evloop status` reads servers of other versions, too.
 
 mod beat;
+mod own;
+mod table;
+#[cfg(test)]
+mod tests;
 
 pub use beat::LoopBeat;
+pub(super) use own::OwnStatus;
 
-use super::config::Accept;
+use super::config::{Accept, Config};
 use serde::{Deserialize, Serialize};
-use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{fmt, fs, io, process};
 
 /// A server at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -48,6 +53,52 @@ pub struct Status {
     pub workers: Vec<WorkerStatus>,
 }
 
+impl Status {
+    /// What does not change as long as this process governs.
+    pub(super) fn about(config: &Config, binds: Vec<String>) -> Status {
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: process::id(),
+            binds,
+            accept: config.accept,
+            workers_wanted: config.workers,
+            threads: config.threads.max(1),
+            ..Status::default()
+        }
+    }
+
+    /// With the time, and for how long the process has run by now.
+    pub(super) fn aged(mut self, age: Duration) -> Status {
+        self.at_ms = millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+        self.age_ms = millis(age);
+        self
+    }
+
+    /// The status as JSON, in one line.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop::serve::Status;
+    ///
+    /// let line = Status::default().to_json();
+    /// assert!(line.starts_with(r#"{"version":"","pid":0,"master":false,"state":"starting","#) && !line.contains('\n'));
+    /// assert_eq!(Status::from_json(&line)?, Status::default());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("names are text, and numbers are finite or null")
+    }
+
+    /// Reads a status from JSON.
+    ///
+    /// # Errors
+    /// `InvalidData` when it is none.
+    pub fn from_json(text: &str) -> io::Result<Status> {
+        serde_json::from_str(text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+}
+
 /// What a server or a worker is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -71,6 +122,22 @@ pub enum State {
     /// A state that this version does not know.
     #[serde(other)]
     Unknown,
+}
+
+impl fmt::Display for State {
+    /// As in JSON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            State::Starting => "starting",
+            State::Ready => "ready",
+            State::Reloading => "reloading",
+            State::Upgrading => "upgrading",
+            State::Draining => "draining",
+            State::Hanging => "hanging",
+            State::Pausing => "pausing",
+            State::Unknown => "unknown",
+        })
+    }
 }
 
 /// What has been served by those who are gone.
@@ -101,28 +168,21 @@ pub struct WorkerStatus {
     pub restarts: u64,
     /// How it was with each of its loops, by their threads' numbers, when they last told it.
     pub loops: Vec<LoopBeat>,
-    /// Requests that were begun in a second, between the last two beats, with one decimal.
-    pub requests_per_second: f64,
     /// Memory that it has in RAM, in bytes, what it shares with others included.
     pub rss_bytes: u64,
 }
 
 impl WorkerStatus {
-    /// What its loops told last, `since` the beat before.
-    pub(super) fn beat(&mut self, loops: Vec<LoopBeat>, since: Duration) {
-        let before = self.total().requests;
-        self.loops = loops;
-        let new = self.total().requests.saturating_sub(before);
-        #[expect(clippy::cast_precision_loss, reason = "nobody serves 2^53 requests in a second")]
-        let per_second = new as f64 / since.as_secs_f64().max(0.001);
-        self.requests_per_second = (per_second * 10.0).round() / 10.0;
-    }
-
     /// All its loops as one; the lag is that of the one which is worst.
     #[must_use]
     pub fn total(&self) -> LoopBeat {
-        self.loops.iter().fold(LoopBeat::default(), |sum, of_loop| sum.and(of_loop))
+        self.loops.iter().fold(LoopBeat::default(), LoopBeat::and)
     }
+}
+
+/// A length of time as it is told.
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// How much memory a process has in RAM, in bytes: the second number of `/proc/PID/statm`, proc(5). `None` when it is gone.

@@ -14,6 +14,7 @@
 
 mod alone;
 mod config;
+pub mod control;
 mod error;
 mod instance;
 mod loops;

@@ -6,6 +6,7 @@ mod lab;
 mod picture;
 mod program;
 mod replay;
+mod status;
 mod step;
 mod trace;
 
@@ -25,6 +26,10 @@ fn main() -> ExitCode {
         Ok(Command::Serve(options)) => match program::run(&options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => complain(&error, error.status()),
+        },
+        Ok(Command::Status(view)) => match status::show(&view) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => complain(&error, 1),
         },
         Ok(Command::Lab(options)) => experiment(options),
         Ok(Command::Trace(options)) => shown_trace(&options),

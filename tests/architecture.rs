@@ -140,6 +140,7 @@ const ROOT: &[Room] = &[
     room("R1", "lab/",     "experiments that draw what they measure"),
     room("R1", "replay/",  "traces that were written: in numbers, drawn, and asked why"),
     room("R1", "program.rs", "the server that the program is: the demo or a folder, served as the options say"),
+    room("R1", "status.rs", "what servers tell at their control sockets, shown"),
     room("R1", "step/",    "small programs, one turn of their loop at a key"),
     room("R2", "main.rs",  "the binary: options in, a server on a loop, an exit status out"),
 ];

@@ -2,12 +2,14 @@
 
 mod drawn;
 mod serve;
+mod status;
 mod step;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use drawn::{Lab, Svg, TraceView, Turns, Why};
 pub(crate) use serve::Serve;
+pub(crate) use status::StatusView;
 pub(crate) use step::Step;
 
 use lexopt::{Parser, ValueExt};
@@ -82,6 +84,8 @@ pub(crate) enum Command {
     Print(String),
     /// Serve.
     Serve(Box<Serve>),
+    /// Show how a server does.
+    Status(StatusView),
     /// List the experiments, or run one.
     Lab(Lab),
     /// Show a trace.
@@ -142,6 +146,7 @@ fn command(name: &str) -> Option<(&'static str, Reader)> {
         "lab" => Some(("lab ", drawn::lab)),
         "trace" => Some(("trace ", drawn::trace)),
         "why" => Some(("why ", drawn::why)),
+        "status" => Some(("status ", status::status)),
         "step" => Some(("step ", step::step)),
         _ => None,
     }

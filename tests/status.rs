@@ -1,19 +1,22 @@
-//! `evloop status`, as a person or a script meets it: which server it finds, what it prints, how it ends. The servers are
-//! stand-ins, which tell what the test wants.
+//! `evloop status`, as a person or a script meets it: which server it finds, what it prints, how it ends. Most of the servers
+//! are stand-ins, which tell what the test wants.
 
 #![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
-use evloop::serve::Status;
+use evloop::http::access_log::AccessLog;
+use evloop::http::{Request, Router};
+use evloop::serve::{self, Bind, Config, Control, State, Status, control};
 use rustix::fs::{Mode, OFlags, open};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
-use std::{fs, process, thread};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::{env, fs, io, process, thread};
 use tempfile::TempDir;
 
 /// A user's runtime folder, in which servers have their control sockets.
@@ -198,6 +201,64 @@ fn who_reads_no_more_of_a_watch_ends_it() {
     BufReader::new(watch.stdout.take().unwrap()).read_line(&mut first).unwrap();
     assert!(first.starts_with("ready; "), "{first}");
     assert!(watch.wait().unwrap().success());
+}
+
+/// A server of two loops in a process of its own: this test program, run again for that test alone.
+fn real_server(home: &Home, test: &str) -> Child {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(SERVES_IN, home.0.path());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// The folder that such a server serves in.
+const SERVES_IN: &str = "EVLOOP_TEST_SERVES_IN";
+
+fn serve_in(folder: &Path) {
+    let config = Config::new().bind(Bind::Unix(folder.join("app.sock"))).threads(2).access_log(AccessLog::Off);
+    let config = config.control(Control::At(folder.join("control.sock")));
+    serve::run(config, |_| Ok(Router::new().get("/", |_: Request| async { "here" }))).unwrap();
+}
+
+#[test]
+fn a_server_without_workers_tells_what_it_serves_until_it_ends() {
+    if let Some(folder) = env::var_os(SERVES_IN) {
+        return serve_in(folder.as_ref());
+    }
+    let home = Home::new();
+    let (app, control) = (home.0.path().join("app.sock"), home.0.path().join("control.sock"));
+    let mut server = real_server(&home, "a_server_without_workers_tells_what_it_serves_until_it_ends");
+    let connect = || {
+        let mut client = loop {
+            match UnixStream::connect(&app) {
+                Ok(client) => break client,
+                Err(_) => thread::yield_now(), // it does not listen yet
+            }
+        };
+        client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        BufReader::new(&client).read_line(&mut answer).unwrap();
+        assert_eq!(answer, "HTTP/1.1 200 OK\r\n");
+        client
+    };
+    let clients: Vec<UnixStream> = (0..5).map(|_| connect()).collect();
+    let ask = || evloop::block_on(control::ask(&control));
+    // It is told of the loops by a timer of theirs.
+    let status = loop {
+        match ask() {
+            Ok(status) if status.total().requests == 5 => break status,
+            _ => thread::yield_now(),
+        }
+    };
+    assert_eq!((status.state, status.pid, status.master, status.threads), (State::Ready, server.id(), false, 2));
+    assert_eq!((status.total().connections, status.total().connections_open), (5, 5));
+    assert_eq!((status.workers.len(), status.workers[0].loops.len(), status.workers[0].pid), (1, 2, Some(server.id())));
+    let output = home.status(&[control.to_str().unwrap()]);
+    assert!(printed(&output).contains("With one socket for all, of 5 connections loop "), "{output:?}");
+
+    kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+    drop(clients);
+    assert!(server.wait().unwrap().success());
+    assert_eq!(ask().unwrap_err().kind(), io::ErrorKind::NotFound, "its file is removed");
 }
 
 /// What a command writes on a terminal of 24 rows, until it ends.

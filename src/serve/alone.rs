@@ -5,8 +5,8 @@ use super::orders::Orders;
 use super::pid_file::PidFile;
 use super::signals::Ear;
 use super::sockets::Sockets;
-use super::status::LoopBeat;
-use super::{Config, Error, Instance, notify};
+use super::status::{LoopBeat, OwnStatus, State, Status};
+use super::{Config, Control, Error, Instance, notify};
 use evloop_http::asgi::App;
 use evloop_runtime::Handle;
 use evloop_runtime::observe::SlowPoll;
@@ -16,6 +16,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// How often loops tell how they do where there is a control socket.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Serves in this process, on as many loops as the configuration says, until it is told to end.
 pub(super) fn run<A, F>(config: &Config, make: &F) -> Result<(), Error>
@@ -27,7 +30,7 @@ where
     let mut sockets = Sockets::open(config)?;
     let _pid_file = config.pid_file.as_deref().map(PidFile::create).transpose()?;
     let for_loops = sockets.for_loops(0..threads)?;
-    let (orders, alone) = (Orders::default(), Arc::new(Alone::new(sockets.places(), threads)));
+    let (orders, alone) = (Orders::default(), Arc::new(Alone::new(config, sockets.places(), threads)));
     let ear = Ear::new(config, &orders, sockets, &alone)?;
     let supervisor: Arc<dyn Supervisor> = alone;
     let ended = loops::run(config, None, for_loops, make, &orders, &supervisor);
@@ -43,6 +46,7 @@ where
 #[derive(Debug)]
 pub(super) struct Alone {
     places: Vec<String>,
+    status: OwnStatus,
     /// A loop each: it has beaten since that was last asked for.
     beaten: Vec<AtomicBool>,
     beat_every: Option<Duration>,
@@ -51,11 +55,14 @@ pub(super) struct Alone {
 }
 
 impl Alone {
-    fn new(places: Vec<String>, threads: usize) -> Alone {
+    fn new(config: &Config, places: Vec<String>, threads: usize) -> Alone {
+        let for_systemd = notify::watchdog().map(|limit| limit / 4);
+        let for_control = matches!(config.control, Control::At(_)).then_some(TOLD_EVERY);
         Alone {
+            status: OwnStatus::new(config, places.clone(), threads),
             places,
             beaten: (0..threads).map(|_| AtomicBool::new(false)).collect(),
-            beat_every: notify::watchdog().map(|limit| limit / 4),
+            beat_every: for_systemd.into_iter().chain(for_control).min(),
             ready: AtomicBool::new(false),
             loops: Mutex::default(),
         }
@@ -64,6 +71,16 @@ impl Alone {
     /// Whether it has ever served.
     pub(super) fn was_ready(&self) -> bool {
         self.ready.load(Relaxed)
+    }
+
+    /// How it does, for who asks at the control socket.
+    pub(super) fn status(&self) -> Status {
+        self.status.now()
+    }
+
+    /// It accepts no more.
+    pub(super) fn drains(&self) {
+        self.status.set_state(State::Draining);
     }
 
     /// Whether each loop has turned since the last time this was asked.
@@ -99,6 +116,7 @@ impl Supervisor for Alone {
 
     fn ready(&self) {
         self.ready.store(true, Relaxed);
+        self.status.set_state(State::Ready);
         let (places, pid) = (self.places.join(", "), process::id());
         let loops = match self.beaten.len() {
             1 => String::new(),
@@ -112,7 +130,8 @@ impl Supervisor for Alone {
         self.beat_every
     }
 
-    fn beat(&self, thread: usize, _beat: LoopBeat) {
+    fn beat(&self, thread: usize, beat: LoopBeat) {
+        self.status.beat(thread, beat);
         self.beaten[thread].store(true, Relaxed);
     }
 

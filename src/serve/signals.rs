@@ -8,10 +8,11 @@
 //! | a second one | it ends at once with status 130, whatever the loops do, for that happens in the signal's handler |
 //!
 //! They are heard on a thread with a loop of its own, which serves nothing. So a loop that a handler blocks keeps nobody from
-//! stopping the server, and from being told once a second what it waits for.
+//! stopping the server, and from being told once a second what it waits for, or at the control socket how it does.
 
 use super::Config;
 use super::alone::Alone;
+use super::control::ControlSocket;
 use super::notify;
 use super::orders::{Order, Orders};
 use super::sockets::Sockets;
@@ -64,10 +65,17 @@ impl Ear {
             stop_by: None,
             force_at: None,
         };
+        let control = config.control.clone();
         let hear = move || {
+            let listen = || io::Result::Ok((listen()?, ControlSocket::open(&control, false)?));
             let begun = Runtime::new().and_then(|runtime| Ok((runtime.enter(listen)?, runtime)));
-            let heard = begun.map(|(signals, runtime)| {
+            let heard = begun.map(|((signals, control), runtime)| {
                 drop(hears.send(Ok(())));
+                if let Some(control) = control {
+                    let alone = Arc::clone(&governor.alone);
+                    let tells = control.serve(move || alone.status());
+                    drop(runtime.enter(|| TaskBuilder::new().name("control").spawn(tells)));
+                }
                 runtime.block_on(governor.govern(signals, sockets, is_over));
             });
             if let Err(error) = heard {
@@ -152,6 +160,7 @@ impl Governor {
     }
 
     fn begin_to_stop(&mut self, why: &str) {
+        self.alone.drains();
         let after = |limit| now().checked_add(limit);
         self.stop_by = self.limit.and_then(after);
         self.force_at = self.limit.and_then(|limit| after(limit.saturating_mul(2).saturating_add(FORCE_AFTER)));

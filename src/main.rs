@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match cli::parse(std::env::args_os().skip(1)) {
+    match cli::parse(std::env::args_os().skip(1), std::env::vars_os()) {
         Ok(Command::Print(text)) => {
             say(&text);
             ExitCode::SUCCESS

@@ -15,6 +15,9 @@ use std::rc::Rc;
 /// Serves until the process is told to end.
 pub(crate) fn run(options: &Serve) -> Result<(), serve::Error> {
     log_to_stderr(options);
+    for warning in &options.warnings {
+        log::warn!("{warning}");
+    }
     let config = options.config.clone();
     let (trace, records) = (options.trace.clone(), options.trace_records);
     if let Some(file) = &trace {
@@ -80,7 +83,7 @@ fn tell_on_signal() -> io::Result<()> {
 /// Lines of the access log are printed as they are, for the programs that read them; others say when and how bad.
 fn log_to_stderr(options: &Serve) {
     let mut logger = env_logger::Builder::new();
-    logger.filter_level(options.log_level);
+    logger.filter_level(options.log_level).write_style(options.use_colors);
     let usual = env_logger::fmt::ConfigurableFormat::default();
     logger.format(move |out, record| {
         if record.target() == access_log::TARGET {

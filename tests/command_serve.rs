@@ -218,6 +218,22 @@ fn descriptor_that_cannot_be_listened_on_ends_it_with_1_and_its_number() {
     }
 }
 
+#[test]
+fn environment_says_where_and_is_warned_of_where_it_says_nothing() {
+    let variables = [("EVLOOP_HOST", "127.99.0.2"), ("EVLOOP_PORT", "0"), ("EVLOOP_PROT", "80")];
+    let mut served = Served::start(evloop(&[]).envs(variables));
+    assert_eq!(served.address().ip().to_string(), "127.99.0.2");
+    let log = served.log();
+    assert!(
+        log.iter().any(|line| line.contains("EVLOOP_PROT") && line.contains("did you mean EVLOOP_PORT?")),
+        "{log:#?}"
+    );
+
+    let (status, said) = refused(evloop(&[]).env("EVLOOP_PORT", "tcp://10.0.0.1:80"));
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("EVLOOP_PORT") && said.contains("Kubernetes"), "{said}");
+}
+
 // --- What it serves --------------------------------------------------------------------------------------------------
 
 #[test]
@@ -418,6 +434,24 @@ fn requests_are_logged_as_they_are_asked_to_be() {
     for arguments in [&["--no-access-log"][..], &["--log-level=warn"], &["--log-level=off", "--access-log=json"]] {
         assert_eq!(logged(arguments), [""; 0], "{arguments:?}");
     }
+}
+
+#[test]
+fn log_has_colours_when_it_is_asked_to() {
+    let logged = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = evloop(&["serve", "--port", "0", "--no-access-log"]);
+        command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+        let log = Served::start(command.args(arguments).envs(variables.iter().copied())).log();
+        assert!(!log.is_empty(), "it tells that it ends");
+        log.iter().any(|line| line.contains('\u{1b}'))
+    };
+    // The standard error is no terminal here.
+    assert!(!logged(&[], &[]));
+    assert!(logged(&["--use-colors"], &[]));
+    assert!(logged(&["--use-colors"], &[("NO_COLOR", "1")]), "what is asked for here and now counts for more");
+    assert!(logged(&[], &[("CLICOLOR_FORCE", "1")]));
+    assert!(!logged(&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+    assert!(!logged(&["--no-use-colors"], &[("CLICOLOR_FORCE", "1")]));
 }
 
 #[test]

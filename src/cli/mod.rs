@@ -17,65 +17,6 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
-
-const HELP: &str = "\
-evloop: an event loop, and a server on it
-
-Usage:
-  evloop [serve] [OPTIONS]    serve the demo on http://127.0.0.1:8000
-  evloop serve --dir PATH     serve the files of a folder
-  evloop lab [NAME]           experiments that show how a loop works
-  evloop trace FILE           a trace that evloop wrote, as a time line
-  evloop why FILE A B         which wakes made task A run before task B
-  evloop step [NAME]          small programs, one turn of their loop at a key
-The last four have a --help each.
-
-What:
-  --dir PATH                  the folder to serve, in place of the demo
-  --listing                   list folders that have no index.html
-
-Socket:
-  --host HOST                 address or name to listen on [127.0.0.1]
-  --port PORT                 port to listen on, 0 for a free one [8000]
-  --uds PATH                  listen on a Unix domain socket instead
-  --fd N                      take the listening socket with this number
-  --backlog N                 connections that may wait to be taken [2048]
-
-Log:
-  --log-level LEVEL           off, error, warn, info, debug or trace [info]
-  --no-access-log             no line for each request
-  --access-log FORMAT         common or json [common]
-  --slow-ms MS                warn of what holds the loop for so many
-                              milliseconds, or none [100]
-
-Time-outs, in seconds, as 0.5; or none:
-  --timeout-head S            for a request's head to come [10]
-  --timeout-body S            for its body to go on [20]
-  --timeout-write S           for the client to take some of the answer [20]
-  --timeout-keep-alive S      for the next request to begin [5]
-  --timeout-graceful-shutdown S
-                              for requests to end after Ctrl-C [10]
-
-Limits, numbers or none:
-  --limit-concurrency N       requests being served; past it 503 [none]
-  --limit-connections N       open connections; past it the next wait [none]
-  --limit-max-requests N      requests until it stops by itself [none]
-
-To see it turn:
-  --trace FILE                write what the loop did last as a Chrome trace,
-                              for https://ui.perfetto.dev: at the end, on
-                              SIGUSR1, and for GET /trace of the demo
-  --trace-records N           how many phases and polls that is, of 64 bytes
-                              each [65536]
-
-Other:
-  -h, --help                  print this and exit
-  -V, --version               print the version and exit
-
-Ctrl-C or SIGTERM ends it: requests that have begun are finished. A second one
-does not wait for them. SIGUSR1 has it write to stderr what each task waits for.
-";
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -98,7 +39,7 @@ pub(crate) enum Command {
 
 impl Command {
     fn help() -> Command {
-        Command::Print(HELP.to_owned())
+        Command::Print(serve::help())
     }
 
     fn version() -> Command {
@@ -130,29 +71,44 @@ impl From<lexopt::Error> for Error {
     }
 }
 
-/// Reads the arguments, without the program's name.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Error> {
+/// Reads the arguments, without the program's name, and the variables of the environment that stand for options.
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Command, Error> {
     let mut arguments = arguments.into_iter().peekable();
-    let Some((name, read)) = arguments.peek().and_then(|first| command(first.to_str()?)) else {
-        return serve::parse(Parser::from_args(arguments)).map_err(|error| error.of(""));
+    let named = arguments.peek().and_then(|first| COMMANDS.iter().find(|command| first == command.name));
+    let Some(command) = named else {
+        return serve::parse(Parser::from_args(arguments), environment).map_err(|error| error.of(""));
     };
     arguments.next();
-    read(Parser::from_args(arguments)).map_err(|error| error.of(name))
+    (command.read)(Parser::from_args(arguments)).map_err(|error| error.of(&format!("{} ", command.name)))
 }
 
-/// How a command other than `serve` is written, and what reads its arguments.
-fn command(name: &str) -> Option<(&'static str, Reader)> {
-    match name {
-        "lab" => Some(("lab ", drawn::lab)),
-        "trace" => Some(("trace ", drawn::trace)),
-        "why" => Some(("why ", drawn::why)),
-        "status" => Some(("status ", status::status)),
-        "step" => Some(("step ", step::step)),
-        _ => None,
-    }
+/// The commands other than `serve`, and what reads their arguments.
+const COMMANDS: [Named; 5] = [
+    Named { name: "lab", read: drawn::lab },
+    Named { name: "trace", read: drawn::trace },
+    Named { name: "why", read: drawn::why },
+    Named { name: "status", read: status::status },
+    Named { name: "step", read: step::step },
+];
+
+struct Named {
+    name: &'static str,
+    read: fn(Parser) -> Result<Command, Error>,
 }
 
-type Reader = fn(Parser) -> Result<Command, Error>;
+/// The name that is nearest to what was written, if one is near.
+fn nearest(written: &str, names: impl Iterator<Item = String>) -> Option<String> {
+    let near = names.map(|name| (strsim::jaro_winkler(written, &name), name)).filter(|(likeness, _)| *likeness > 0.8);
+    near.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, name)| name)
+}
+
+/// A value should follow the option.
+fn missing(option: &str, takes: &str) -> Error {
+    Error(format!("{option} takes {takes}"))
+}
 
 /// The value of an option that is still to be read.
 struct Value<'a> {
@@ -164,36 +120,15 @@ impl Value<'_> {
     /// The value, if it is what the option takes.
     fn parse<T>(&mut self, takes: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<T, Error> {
         let option = self.option;
-        let missing = |_| Error(format!("{option} takes {takes}"));
+        let missing = |_| missing(option, takes);
         let text = self.parser.value().map_err(missing)?.string().map_err(missing)?;
         read(&text).ok_or_else(|| Error(format!("{option} takes {takes}, not {text:?}")))
     }
 
     /// A path, which may be no text.
     fn path(&mut self, takes: &str) -> Result<PathBuf, Error> {
-        let path = self.parser.value().map_err(|_| Error(format!("{} takes {takes}", self.option)))?;
+        let path = self.parser.value().map_err(|_| missing(self.option, takes))?;
         if path.is_empty() { Err(Error(format!("{} takes {takes}, not \"\"", self.option))) } else { Ok(path.into()) }
-    }
-
-    /// A length of time.
-    fn seconds(&mut self) -> Result<Option<Duration>, Error> {
-        self.parse("a number of seconds above 0, or none", |text| {
-            if text == "none" {
-                return Some(None);
-            }
-            let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-            seconds.filter(|seconds| !seconds.is_zero()).map(Some)
-        })
-    }
-
-    /// A number that something may not exceed.
-    fn limit<T: TryFrom<u64>>(&mut self) -> Result<Option<T>, Error> {
-        self.parse("a number above 0, or none", |text| {
-            if text == "none" {
-                return Some(None);
-            }
-            text.parse().ok().filter(|limit| *limit > 0).and_then(|limit| T::try_from(limit).ok()).map(Some)
-        })
     }
 }
 

@@ -5,12 +5,12 @@ use lexopt::{Arg, Parser, ValueExt};
 use std::time::Duration;
 
 const HELP: &str = "\
-How a server and its workers do: requests, connections, and how late the loops are
+How a server and its workers do: requests, connections, how late the loops are
 
 Usage:
-  evloop status [OPTIONS]             the only server of this user, or a list of them
-  evloop status PID [OPTIONS]         the server with that process
-  evloop status PATH [OPTIONS]        the server with that control socket
+  evloop status [OPTIONS]        the only server of this user, or a list of them
+  evloop status PID [OPTIONS]    the server with that process
+  evloop status PATH [OPTIONS]   the server with that control socket
 
 Options:
   --json                      one line of JSON

@@ -12,8 +12,9 @@ Usage:
   evloop step NAME [OPTIONS]  run one
 
 Options:
-  --manual                    time stands still while anything is to be done, and
-                              moves to the next deadline where the loop would wait
+  --manual                    time stands still while anything is to be done,
+                              and moves to the next deadline where the loop
+                              would wait
   -h, --help                  print this and exit
 
 Keys: space or Enter makes one turn, n ten, r turns until a task has ended, q or

@@ -134,6 +134,13 @@ impl Default for Config {
 }
 
 impl Config {
+    /// As many workers as there can be: each is a process with all that the application needs, and more are either a slip of
+    /// the finger or better had as threads.
+    pub const WORKERS_MAX: usize = 64;
+
+    /// As many threads as a process can serve with.
+    pub const THREADS_MAX: usize = 256;
+
     /// One loop on `127.0.0.1:8000`, with the defaults that each method tells.
     pub fn new() -> Config {
         Config::default()

@@ -1,0 +1,31 @@
+//! What `evloop status` is asked for.
+
+use super::*;
+use std::time::Duration;
+
+#[test]
+fn one_server_or_the_only_one_is_looked_at_once_or_again_and_again() {
+    let status = |which: Option<&str>, json, watch: Option<f64>| {
+        let watch = watch.map(Duration::from_secs_f64);
+        Ok(Command::Status(StatusView { which: which.map(str::to_owned), json, watch }))
+    };
+    assert_eq!(parsed(&["status"]), status(None, false, None));
+    assert_eq!(parsed(&["status", "4711"]), status(Some("4711"), false, None));
+    assert_eq!(parsed(&["status", "--json", "/run/a"]), status(Some("/run/a"), true, None));
+    // A number after it could be that of a process, so it is none of seconds.
+    assert_eq!(parsed(&["status", "--watch", "4711"]), status(Some("4711"), false, Some(1.0)));
+    assert_eq!(parsed(&["status", "--watch=0.5"]), status(None, false, Some(0.5)));
+}
+
+#[test]
+fn what_is_wrong_with_it_is_said_in_one_line() {
+    for (arguments, named) in [
+        (&["status", "--watch=0"][..], "--watch takes a number of seconds above 0, not \"0\""),
+        (&["status", "--watch=soon"], "--watch"),
+        (&["status", "--json=yes"], "--json"),
+        (&["status", "a", "b"], "b"),
+        (&["status", "--colour"], "--colour"),
+    ] {
+        refused(&[], arguments, &[named, "see `evloop status --help`"]);
+    }
+}

@@ -29,8 +29,8 @@ Usage:
   evloop trace FILE [OPTIONS]
 
 Options:
-  --turns WHICH               longest, last, or those from A to B, as 3..17
-                              [longest]
+  --turns WHICH               longest, last, one by its number, as 3, or those
+                              from A to B, as 3..17 [longest]
   --svg FILE                  draw the time line into this file, too, - for none
                               [-]
   -h, --help                  print this and exit
@@ -120,7 +120,7 @@ pub(super) fn trace(mut parser: Parser) -> Result<Command, Error> {
             }
             Arg::Long("turns") => {
                 let mut value = Value { option: "--turns", parser: &mut parser };
-                turns = value.parse("longest, last, or a range as 3..17", read_turns)?;
+                turns = value.parse("longest, last, a number, or a range as 3..17", read_turns)?;
             }
             Arg::Value(path) if file.is_none() => file = Some(PathBuf::from(path)),
             other => return Err(other.unexpected().into()),
@@ -130,13 +130,13 @@ pub(super) fn trace(mut parser: Parser) -> Result<Command, Error> {
     Ok(Command::Trace(TraceView { file, turns, svg }))
 }
 
-/// Both ends of a range belong to it, as a person means it.
+/// Both ends of a range belong to it, as a person means it, and a number by itself is both.
 fn read_turns(text: &str) -> Option<Turns> {
     match text {
         "longest" => Some(Turns::Longest),
         "last" => Some(Turns::Last),
         range => {
-            let (first, last) = range.split_once("..")?;
+            let (first, last) = range.split_once("..").unwrap_or((range, range));
             let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
             (first <= last).then_some(Turns::Range(first..=last))
         }

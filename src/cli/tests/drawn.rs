@@ -15,6 +15,7 @@ fn commands_that_draw_are_read() {
     };
     assert_eq!(parsed(&["trace", "t"]), trace(Turns::Longest, None));
     assert_eq!(parsed(&["trace", "t", "--turns=last"]), trace(Turns::Last, None));
+    assert_eq!(parsed(&["trace", "t", "--turns=3"]), trace(Turns::Range(3..=3), None));
     assert_eq!(parsed(&["trace", "t", "--svg=-"]), trace(Turns::Longest, None));
     assert_eq!(parsed(&["trace", "--turns", "3..17", "t", "--svg=o"]), trace(Turns::Range(3..=17), Some("o")));
 
@@ -30,7 +31,8 @@ fn what_is_wrong_with_commands_that_draw_is_said_in_one_line() {
         (&["trace"], "trace takes"),
         (&["trace", "a", "b"], "b"),
         (&["trace", "a", "--turns=17..3"], "--turns"),
-        (&["trace", "a", "--turns=3"], "--turns"),
+        (&["trace", "a", "--turns=3..x"], "--turns"),
+        (&["trace", "a", "--turns=x"], "--turns"),
         (&["trace", "a", "--svg="], "--svg"),
         (&["why", "a", "b"], "two tasks"),
         (&["why", "a", "b", "c", "d"], "d"),

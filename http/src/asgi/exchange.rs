@@ -12,6 +12,7 @@ use super::scope::Address;
 use super::send::{Begun, Trailers};
 use super::state::State;
 use crate::codec::date::Date;
+use crate::codec::defaults::DefaultFields;
 use crate::codec::encode::{FieldLine, ResponseHead};
 use crate::connection::{Connection, Next};
 use crate::error::{Error, Kind};
@@ -69,11 +70,32 @@ pub(crate) struct Surroundings {
     /// The address of this side, if it is the same for all connections.
     pub(crate) server: Option<Address>,
     pub(crate) state: State,
+    /// What a proxy in front has taken off the paths of requests, as clients write it.
+    pub(crate) root_path: String,
+    /// What the server has to say in each response, unless that is as usual.
+    pub(crate) added: Option<Added>,
     /// The paths of its Unix domain sockets, where there are several listeners.
     pub(crate) paths: RefCell<Vec<Rc<Path>>>,
 }
 
+/// What a server adds to each response, and leaves out.
+#[derive(Debug)]
+pub(crate) struct Added {
+    pub(crate) fields: DefaultFields,
+    pub(crate) has_date: bool,
+}
+
 impl Surroundings {
+    /// Gives a head what the server has to say in each.
+    pub(super) fn complete(&self, head: &mut ResponseHead<'_>) {
+        if let Some(added) = &self.added {
+            added.fields.complete(head);
+            if !added.has_date {
+                head.omit_date();
+            }
+        }
+    }
+
     /// An address of this side, as a connection keeps it.
     pub(crate) fn place(&self, address: Address) -> Place {
         match address {
@@ -106,6 +128,8 @@ pub(super) struct Inner {
     pub(super) out: BytesMut,
     /// What changes the response on its way out.
     pub(super) filter: Option<Box<dyn Filter>>,
+    /// There is a filter, or something that the server adds: one look for both.
+    pub(super) is_altered: bool,
     /// The head of a response whose first piece has not come: only with it is known how its body is framed.
     pub(super) begun: Option<Box<Begun>>,
     /// What is known of the trailers of a response that has announced some.
@@ -154,6 +178,7 @@ impl Exchange {
             date: Date::at(0),
             out: BytesMut::new(),
             filter: None,
+            is_altered: surroundings.added.is_some(),
             begun: None,
             trailers: None,
             unfiltered: None,
@@ -281,7 +306,7 @@ impl Exchange {
     /// Answers in the application's place, if it has not begun to.
     pub(crate) fn refuse(&self, status: StatusCode) {
         let written = self.write(|inner| {
-            inner.connection.refuse(&mut inner.out, status, &inner.date);
+            inner.connection.refuse_with(&mut inner.out, status, &inner.date, |head| self.surroundings.complete(head));
             Ok(())
         });
         debug_assert!(written.is_ok(), "whoever refuses has the connection");
@@ -295,6 +320,7 @@ impl Exchange {
         let written = connection.respond(out, status, date, text.as_bytes(), |head| {
             head.line(FieldLine::TEXT_PLAIN);
             head.line(RETRY_AFTER);
+            self.surroundings.complete(head);
             Ok(())
         });
         debug_assert!(written.is_ok(), "a response is due, and its fields are known");
@@ -314,7 +340,7 @@ impl Exchange {
     pub(crate) fn recycle(&mut self) {
         let inner = self.inner.get_mut();
         if inner.touched {
-            inner.put_back();
+            inner.put_back(self.surroundings.added.is_some());
         }
         debug_assert!(inner.is_untouched());
     }
@@ -455,10 +481,10 @@ impl Exchange {
     ) -> Result<(), Error> {
         self.write(|inner| {
             inner.check_not_begun()?;
-            match inner.filter {
-                Some(_) if inner.connection.is_due() => inner.respond_filtered(status, body, fields),
-                _ => inner.connection.respond(&mut inner.out, status, &inner.date, body, fields),
+            if inner.is_altered && inner.connection.is_due() {
+                return inner.respond_altered(&self.surroundings, status, body, fields);
             }
+            inner.connection.respond(&mut inner.out, status, &inner.date, body, fields)
         })
     }
 
@@ -471,10 +497,10 @@ impl Exchange {
     ) -> Result<(), Error> {
         self.write(|inner| {
             inner.check_not_begun()?;
-            match inner.filter {
-                Some(_) if inner.connection.is_due() => inner.start_filtered(status, length, fields),
-                _ => inner.connection.start(&mut inner.out, status, &inner.date, length, fields),
+            if inner.is_altered && inner.connection.is_due() {
+                return inner.start_altered(&self.surroundings, status, length, fields);
             }
+            inner.connection.start(&mut inner.out, status, &inner.date, length, fields)
         })
     }
 
@@ -566,7 +592,7 @@ impl Inner {
 
     /// All but the connection, the bytes to be written, and memory.
     #[cold]
-    fn put_back(&mut self) {
+    fn put_back(&mut self, is_altered: bool) {
         self.wants_body = false;
         self.failed = None;
         self.gone = false;
@@ -575,6 +601,7 @@ impl Inner {
         self.connection_task = None;
         self.connection_waits = false;
         self.filter = None;
+        self.is_altered = is_altered;
         self.begun = None;
         self.trailers = None;
         self.unfiltered = None;

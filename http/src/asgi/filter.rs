@@ -1,6 +1,6 @@
 //! What may stand between an application and its connection, and change the response on the way.
 
-use super::exchange::Inner;
+use super::exchange::{Inner, Surroundings};
 use crate::codec::encode::ResponseHead;
 use crate::error::{Error, Kind};
 use crate::message::StatusCode;
@@ -111,6 +111,7 @@ impl Inner {
     /// Puts a filter between the application and those that were given before, unless it comes too late for the head.
     pub(super) fn add_filter(&mut self, filter: Box<dyn Filter>) {
         if self.connection.is_due() {
+            self.is_altered = true;
             self.filter = Some(match self.filter.take() {
                 None => filter,
                 Some(then) => Box::new(Chain { first: Link::new(filter), then: Link::new(then) }),
@@ -118,14 +119,23 @@ impl Inner {
         }
     }
 
-    /// [`Connection::respond`](crate::connection::Connection::respond), with a filter in between.
+    /// [`Connection::respond`](crate::connection::Connection::respond), with a filter in between, or with what the server
+    /// adds.
     #[cold]
-    pub(super) fn respond_filtered(
+    pub(super) fn respond_altered(
         &mut self,
+        server: &Surroundings,
         status: StatusCode,
         body: &[u8],
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        if self.filter.is_none() {
+            return self.connection.respond(&mut self.out, status, &self.date, body, |out| {
+                fields(out)?;
+                server.complete(out);
+                Ok(())
+            });
+        }
         let length = Some(body.len() as u64);
         let head = self.filtered_head(status, length, fields)?;
         let mut changed = Vec::new();
@@ -138,23 +148,33 @@ impl Inner {
         };
         self.connection.respond(&mut self.out, status, &self.date, body, |out| {
             out.copy_fields(&head);
+            server.complete(out);
             Ok(())
         })
     }
 
-    /// [`Connection::start`](crate::connection::Connection::start), with a filter in between.
+    /// [`Connection::start`](crate::connection::Connection::start), with a filter in between, or with what the server adds.
     #[cold]
-    pub(super) fn start_filtered(
+    pub(super) fn start_altered(
         &mut self,
+        server: &Surroundings,
         status: StatusCode,
         length: Option<u64>,
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        if self.filter.is_none() {
+            return self.connection.start(&mut self.out, status, &self.date, length, |out| {
+                fields(out)?;
+                server.complete(out);
+                Ok(())
+            });
+        }
         let head = self.filtered_head(status, length, fields)?;
         self.unfiltered = length;
         let length = length.filter(|_| self.filter.is_none());
         self.connection.start(&mut self.out, status, &self.date, length, |out| {
             out.copy_fields(&head);
+            server.complete(out);
             Ok(())
         })
     }

@@ -36,5 +36,5 @@ pub use scope::{Address, Extensions, Scope, Versions};
 pub use send::{Fields, NO_FIELDS, Send, SendPiece};
 pub use state::State;
 
-pub(crate) use exchange::{Endpoints, Exchange, Surroundings};
+pub(crate) use exchange::{Added, Endpoints, Exchange, Surroundings};
 pub(crate) use lifespan::Talk;

@@ -130,15 +130,19 @@ impl Scope {
         "http"
     }
 
-    /// The whole path, decoded: percent-encoded bytes are bytes, and what is not UTF-8 is replaced.
+    /// The whole path, decoded: percent-encoded bytes are bytes, and what is not UTF-8 is replaced. What a proxy in front has
+    /// taken off it ([`Server::root_path`](crate::server::Server::root_path)) is there again.
     ///
     /// Decoding may bring a `/` that separated nothing: to split a path, split the [raw one](Scope::raw_path).
     #[must_use]
     pub fn path(&self) -> Cow<'_, str> {
-        decoded(self.raw_path())
+        match self.outer_path() {
+            "" => decoded(self.raw_path()),
+            outer => Cow::Owned([decoded(outer), decoded(self.raw_path())].concat()),
+        }
     }
 
-    /// The whole path, as the client wrote it.
+    /// The path, as it has come.
     #[must_use]
     pub fn raw_path(&self) -> &str {
         self.head().path()
@@ -150,10 +154,21 @@ impl Scope {
         self.head().query().unwrap_or_default()
     }
 
-    /// The part of the path at which the application is mounted, decoded; empty when it is not.
+    /// The part of the path at which the application is mounted, decoded; empty when it is not. What a proxy in front has
+    /// taken off the path is a part of it.
     #[must_use]
     pub fn root_path(&self) -> Cow<'_, str> {
-        decoded(&self.raw_path()[..self.root_bytes])
+        let mounted = decoded(&self.raw_path()[..self.root_bytes]);
+        match &*self.exchange.surroundings.root_path {
+            "" => mounted,
+            outer => Cow::Owned([decoded(outer), mounted].concat()),
+        }
+    }
+
+    /// What a proxy in front has taken off the path, as a client writes it; empty when nothing was, and for a target that
+    /// is no path.
+    fn outer_path(&self) -> &str {
+        if self.raw_path().starts_with('/') { &self.exchange.surroundings.root_path } else { "" }
     }
 
     /// The part of the path below [`root_path`](Scope::root_path), as the client wrote it: what a router looks at.

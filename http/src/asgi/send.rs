@@ -265,7 +265,11 @@ impl Send {
             if !offered || inner.has_body() {
                 return Err(Error::new(Kind::NoUpgrade));
             }
-            inner.connection.switch_protocols(&mut inner.out, protocol, &inner.date, |head| fields.write_to(head))?;
+            inner.connection.switch_protocols(&mut inner.out, protocol, &inner.date, |head| {
+                fields.write_to(head)?;
+                self.exchange.surroundings.complete(head);
+                Ok(())
+            })?;
             inner.filter = None;
             Ok(())
         })

@@ -66,6 +66,11 @@ pub enum ConnectionField {
     KeepAlive,
 }
 
+/// It has a field `upgrade`, which `connection` must then name (RFC 9110 section 7.8).
+const UPGRADE: u8 = 1;
+/// It is to have no date.
+const NO_DATE: u8 = 2;
+
 /// A response head being written.
 ///
 /// A head that is dropped before [`finish`](ResponseHead::finish) is taken back: half a head is never left in the
@@ -79,8 +84,8 @@ pub struct ResponseHead<'a> {
     /// Where its fields begin.
     fields_start: usize,
     status: StatusCode,
-    /// It has a field `upgrade`, which `connection` must then name (RFC 9110 section 7.8).
-    has_upgrade: bool,
+    /// What its end has to see to: [`UPGRADE`], [`NO_DATE`], mostly neither; one look for both.
+    unusual: u8,
     finished: bool,
 }
 
@@ -97,7 +102,7 @@ impl<'a> ResponseHead<'a> {
             status_line(out, status);
         }
         let fields_start = out.len();
-        ResponseHead { out, start, fields_start, status, has_upgrade: false, finished: false }
+        ResponseHead { out, start, fields_start, status, unusual: 0, finished: false }
     }
 
     /// Adds a field; the name is written in lower case.
@@ -110,7 +115,7 @@ impl<'a> ResponseHead<'a> {
     #[inline]
     pub fn header(&mut self, name: &str, value: &[u8]) -> Result<(), Error> {
         field_line(self.out, name, value)?;
-        self.has_upgrade |= is(name.as_bytes(), b"upgrade");
+        self.unusual |= u8::from(is(name.as_bytes(), b"upgrade")) * UPGRADE;
         Ok(())
     }
 
@@ -161,6 +166,27 @@ impl<'a> ResponseHead<'a> {
         self.lines().filter(move |(_, known, _)| is_named(known)).map(|(place, _, value)| (place, value))
     }
 
+    /// Leaves out the date, as a server does whose clock is not to be relied on (RFC 9110 section 6.6.1).
+    pub fn omit_date(&mut self) {
+        self.unusual |= NO_DATE;
+    }
+
+    /// Where the next field would be in the output.
+    pub(super) fn mark(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Whether a field of this name was added before that.
+    pub(super) fn has_before(&self, mark: usize, name: &[u8]) -> bool {
+        let mut lines = self.lines();
+        lines.any(|(place, known, _)| place.start < mark && known.eq_ignore_ascii_case(name))
+    }
+
+    /// Adds lines that were checked beforehand, none of them `upgrade`.
+    pub(super) fn append(&mut self, lines: &[u8]) {
+        self.out.extend_from_slice(lines);
+    }
+
     /// The fields that were added so far: where each is in the output, its name, its value.
     fn lines(&self) -> impl Iterator<Item = (Range<usize>, &[u8], &[u8])> {
         let mut at = self.fields_start;
@@ -182,7 +208,7 @@ impl<'a> ResponseHead<'a> {
     /// Adds the lines of [`into_fields`](ResponseHead::into_fields).
     pub(crate) fn copy_fields(&mut self, lines: &BytesMut) {
         self.out.extend_from_slice(lines);
-        self.has_upgrade |= self.get("upgrade").is_some();
+        self.unusual |= u8::from(self.get("upgrade").is_some()) * UPGRADE;
     }
 
     /// Ends the head of an interim response: it has neither framing nor a date (RFC 9110 section 6.6.1).
@@ -209,8 +235,10 @@ impl<'a> ResponseHead<'a> {
             }
             BodyFraming::Chunked => self.out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         }
+        if self.unusual != 0 {
+            return self.finish_unusually(connection, date);
+        }
         match connection {
-            _ if self.has_upgrade => self.connection_with_upgrade(connection),
             ConnectionField::Omit => {}
             ConnectionField::Close => self.out.extend_from_slice(b"connection: close\r\n"),
             ConnectionField::KeepAlive => self.out.extend_from_slice(b"connection: keep-alive\r\n"),
@@ -220,12 +248,18 @@ impl<'a> ResponseHead<'a> {
     }
 
     #[cold]
-    fn connection_with_upgrade(&mut self, connection: ConnectionField) {
-        self.out.extend_from_slice(match connection {
-            ConnectionField::Omit => b"connection: upgrade\r\n",
-            ConnectionField::Close => b"connection: close, upgrade\r\n",
-            ConnectionField::KeepAlive => b"connection: keep-alive, upgrade\r\n",
+    fn finish_unusually(mut self, connection: ConnectionField, date: &Date) {
+        let upgrade = self.unusual & UPGRADE != 0;
+        self.out.extend_from_slice(match (connection, upgrade) {
+            (ConnectionField::Omit, false) => b"",
+            (ConnectionField::Omit, true) => b"connection: upgrade\r\n",
+            (ConnectionField::Close, false) => b"connection: close\r\n",
+            (ConnectionField::Close, true) => b"connection: close, upgrade\r\n",
+            (ConnectionField::KeepAlive, false) => b"connection: keep-alive\r\n",
+            (ConnectionField::KeepAlive, true) => b"connection: keep-alive, upgrade\r\n",
         });
+        self.out.extend_from_slice(if self.unusual & NO_DATE == 0 { date.tail() } else { b"\r\n" });
+        self.finished = true;
     }
 }
 
@@ -342,7 +376,7 @@ static NOT_VALUE: [u8; 256] = byte_table!(|byte| !is_text(byte) as u8);
 
 /// Writes a field line, its name in small letters; nothing if it cannot be written.
 #[inline]
-fn field_line(out: &mut BytesMut, name: &str, value: &[u8]) -> Result<(), Error> {
+pub(super) fn field_line(out: &mut BytesMut, name: &str, value: &[u8]) -> Result<(), Error> {
     let name = name.as_bytes();
     let seen = gather(&NAME, name);
     if seen & NOT_TOKEN != 0 || name.is_empty() {

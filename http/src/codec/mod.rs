@@ -3,7 +3,7 @@
 //! What comes in passes two stages. [`head::parse`] turns the bytes of a request head into a
 //! [`RequestHead`](crate::message::RequestHead) and, in the same pass over its fields, decides how long the body is:
 //! [`framing`]. A [`body::BodyDecoder`] then finds the body's bytes in what follows. What goes out is written by
-//! [`encode`], with the [`date`] every response carries.
+//! [`encode`], with the [`date`] every response carries and the [`defaults`] of its server.
 //!
 //! Everything here is strict where a lenient reading could protect nobody: whatever two parsers could read in two
 //! ways is refused, because request smuggling lives off that difference.
@@ -11,6 +11,7 @@
 pub mod body;
 pub(crate) mod coding;
 pub mod date;
+pub mod defaults;
 pub mod encode;
 pub mod framing;
 pub mod head;

@@ -484,6 +484,17 @@ impl Connection {
 
     /// Refuses the request, if nothing of a response has been written: the answer is plain, short, and the last one.
     pub fn refuse(&mut self, out: &mut BytesMut, status: StatusCode, date: &Date) {
+        self.refuse_with(out, status, date, |_| {});
+    }
+
+    /// The same, with what `fields` adds in its head.
+    pub(crate) fn refuse_with(
+        &mut self,
+        out: &mut BytesMut,
+        status: StatusCode,
+        date: &Date,
+        fields: impl FnOnce(&mut ResponseHead<'_>),
+    ) {
         if matches!(self.server, Server::Idle | Server::Due) {
             if self.server == Server::Idle {
                 // What else there is, is known of the request before.
@@ -493,6 +504,7 @@ impl Connection {
             let text = status.reason();
             let written = self.respond(out, status, date, text.as_bytes(), |head| {
                 head.line(crate::codec::encode::FieldLine::TEXT_PLAIN);
+                fields(head);
                 Ok(())
             });
             debug_assert!(written.is_ok(), "a refusal has nothing that could be refused");

@@ -2,8 +2,11 @@
 
 use super::stop::StopHandle;
 use crate::access_log::AccessLog;
+use crate::asgi::{Added, Address, Surroundings};
+use crate::codec::defaults::DefaultFields;
 use crate::limits::{Limits, Timeouts};
 use evloop_runtime::sync::CancellationToken;
+use std::io;
 use std::time::Duration;
 
 /// What becomes of a request whose client ends its own side before the answer.
@@ -38,6 +41,13 @@ pub(super) struct Config {
     pub(super) idle_grace: Duration,
     /// Cancelled when the application is ready.
     pub(super) started: CancellationToken,
+    /// What a proxy in front takes off the paths of requests.
+    pub(super) root_path: String,
+    /// What each response has that does not have it already.
+    pub(super) fields: DefaultFields,
+    /// Whether one of them tells the server's name.
+    pub(super) server_header: bool,
+    pub(super) date_header: bool,
     /// Cancelled when the stop begins.
     pub(super) stopping: CancellationToken,
     /// Tells the server to stop.
@@ -55,10 +65,42 @@ impl Default for Config {
             connections_max: None,
             concurrency_max: None,
             requests_max: None,
+            root_path: String::new(),
+            fields: DefaultFields::new(),
+            server_header: false,
+            date_header: true,
             idle_grace: Duration::ZERO,
             started: CancellationToken::new(),
             stopping: CancellationToken::new(),
             stop_handle: StopHandle::new(),
         }
     }
+}
+
+impl Config {
+    /// What is the same for all requests, of which the state is still to come.
+    ///
+    /// # Errors
+    /// When the root path is none.
+    pub(super) fn surroundings(&self, server: Option<Address>) -> io::Result<Surroundings> {
+        let mut fields = self.fields.clone();
+        if self.server_header && !fields.contains("server") {
+            fields.add("server", b"evloop").expect("a name and a value like others");
+        }
+        let is_usual = fields.is_empty() && self.date_header;
+        let added = (!is_usual).then_some(Added { fields, has_date: self.date_header });
+        let root_path = root_path(&self.root_path)?;
+        Ok(Surroundings { server, root_path, added, ..Surroundings::default() })
+    }
+}
+
+/// The path that is meant, without slashes at its end.
+fn root_path(text: &str) -> io::Result<String> {
+    let path = text.trim_end_matches('/');
+    let is_path = path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
+    if is_path && (text.is_empty() || text.starts_with('/')) {
+        return Ok(path.to_owned());
+    }
+    let why = format!("the root path {text:?} is no path as it stands in a URL: it begins with a slash, as /api");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }

@@ -35,7 +35,8 @@ pub use listeners::{AnyListener, AnyStream, Listeners, ListenersHandle};
 pub use stop::StopHandle;
 
 use crate::access_log::AccessLog;
-use crate::asgi::{App, Endpoints, State, Surroundings};
+use crate::asgi::{App, Endpoints, State};
+use crate::codec::defaults::DefaultFields;
 use crate::limits::{Limits, Timeouts};
 use config::Config;
 use evloop_runtime::TaskBuilder;
@@ -219,6 +220,52 @@ impl<L: Listener> Server<L> {
         self
     }
 
+    /// The path under which a proxy in front offers the application, as `/api`, where the proxy takes it off the paths of the
+    /// requests that it hands on. It is written as in a URL; slashes at its end are of no matter. By default there is none.
+    ///
+    /// It is the beginning of [`root_path`](crate::asgi::Scope::root_path) and [`path`](crate::asgi::Scope::path), as with
+    /// uvicorn. A router does not look at it: what it is asked for is what comes behind it.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_http::asgi::{NO_FIELDS, Receive, Result, Scope, Send};
+    /// use evloop_http::message::StatusCode;
+    /// use evloop_http::testing;
+    ///
+    /// async fn app(scope: Scope, _: Receive, mut send: Send) -> Result {
+    ///     let text = format!("{} is {} below {}", scope.path(), scope.route_path(), scope.root_path());
+    ///     send.respond(StatusCode::OK, text.as_bytes(), NO_FIELDS)
+    /// }
+    ///
+    /// testing::drive_with(|server| server.root_path("/api"), app, async |client| {
+    ///     assert_eq!(client.get("/users").send().await.text(), "/api/users is /users below /api");
+    /// });
+    /// ```
+    pub fn root_path(mut self, path: impl Into<String>) -> Server<L> {
+        self.config.root_path = path.into();
+        self
+    }
+
+    /// Fields for each response that does not have them already, also for those that the server gives in the application's
+    /// place. By default there are none.
+    pub fn headers(mut self, fields: DefaultFields) -> Server<L> {
+        self.config.fields = fields;
+        self
+    }
+
+    /// Whether each response that does not say otherwise tells the server's name, as `server: evloop`. By default none does.
+    pub fn server_header(mut self, tell: bool) -> Server<L> {
+        self.config.server_header = tell;
+        self
+    }
+
+    /// Whether each response tells the time in `date`, as RFC 9110 section 6.6.1 wants it of those who have a clock that can
+    /// be relied on. By default it does.
+    pub fn date_header(mut self, tell: bool) -> Server<L> {
+        self.config.date_header = tell;
+        self
+    }
+
     /// Whether a client that ends its own side may still be answered. It is, by default.
     pub fn half_close(mut self, half_close: HalfClose) -> Server<L> {
         self.config.half_close = half_close;
@@ -259,24 +306,21 @@ impl<L: Listener> Server<L> {
     /// the last has ended. Where the stop comes before it is ready, it is dropped.
     ///
     /// # Errors
-    /// As [`serve`](Server::serve); or when the application fails to start.
+    /// As [`serve`](Server::serve); or when the application fails to start, or the [root path](Server::root_path) is none.
     ///
     /// # Cancel safety
     /// As [`serve`](Server::serve).
     pub async fn serve_until<A: App>(self, app: A, stop: impl Future<Output = ()>) -> io::Result<usize> {
         let Server { mut listener, config } = self;
         listener.prepare()?;
+        let mut surroundings = config.surroundings(listener.address())?;
         let (graceful, idle_grace) = (config.graceful, config.idle_grace);
         let (stopping, handle) = (config.stopping.clone(), config.stop_handle.clone());
         let mut stop = pin!(race(handle.stopped(), stop));
         let Some(started) = start(&app, stop.as_mut()).await else { return Ok(0) };
         let (lifespan, state) = started?;
-<<<<<<< HEAD
-        let surroundings = Surroundings { server: listener.address(), state, ..Surroundings::default() };
-=======
         config.started.cancel();
-        let surroundings = Surroundings { server: listener.address(), state };
->>>>>>> ad95746 (serve: one process with any number of loops)
+        surroundings.state = state;
         let shared = Rc::new(Shared::new(app, config, surroundings));
         accept(listener, &shared, stop).await?;
 

@@ -8,6 +8,7 @@ mod content_length;
 mod extensions;
 mod filters;
 mod grace;
+mod headers;
 mod leaving;
 mod lifespan;
 mod limits;

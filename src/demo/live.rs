@@ -76,6 +76,11 @@ impl Live {
         &self.sleepers
     }
 
+    /// Whether the server has begun to stop.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+
     /// Tells those who look what the running handler does.
     pub(super) fn doing(&self, what: &'static str) {
         if let Some(session) = self.session() {

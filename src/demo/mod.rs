@@ -43,6 +43,7 @@ pub(crate) fn app(live: &Live) -> Router {
         .post("/sleepers", on(|live, request| play::sleepers(live, request).into_response()))
         .post("/ticker", on(|live, request| play::ticker(live, request).into_response()))
         .get("/plaintext", |_: Request| async { HELLO })
+        .get("/health", on(|live, _| health(live)))
         .post("/echo", |request: Request| async { echo(request) })
         .get("/stream", |_: Request| async { lines() })
         .get("/big", |request: Request| async move { big(&request) })
@@ -54,6 +55,13 @@ pub(crate) fn app(live: &Live) -> Router {
         .get("/panic", |_: Request| async { panics() })
         .get("/dump", |_: Request| async { turn::dump().to_string() })
         .get("/status/{code}", |request: Request| async move { status(&request) })
+}
+
+/// For a balancer: whether to send more requests here. While the server stops, whose connections are still open are told.
+fn health(live: &Live) -> Response {
+    let answer =
+        if live.is_stopping() { (StatusCode::SERVICE_UNAVAILABLE, "stopping\n") } else { (StatusCode::OK, "ok\n") };
+    answer.into_response().with_header("cache-control", "no-store")
 }
 
 /// The request's body, as it comes.

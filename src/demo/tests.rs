@@ -53,6 +53,19 @@ fn page_comes_with_its_style_and_script_and_a_policy_that_lets_in_nothing_else()
 }
 
 #[test]
+fn health_says_when_the_server_begins_to_stop() {
+    let stopping = CancellationToken::new();
+    drive(app(&Live::new(stopping.clone())), async |client| {
+        let well = client.get("/health").send().await;
+        assert_eq!((well.status(), well.text()), (StatusCode::OK, "ok\n"));
+        assert_eq!(well.header("cache-control"), Some("no-store"));
+        stopping.cancel();
+        let ill = client.get("/health").send().await;
+        assert_eq!((ill.status(), ill.text()), (StatusCode::SERVICE_UNAVAILABLE, "stopping\n"));
+    });
+}
+
+#[test]
 fn events_tell_of_the_loop_ten_times_a_second() {
     with_demo(async |client, _| {
         let mut events = look(&client).await;

@@ -13,9 +13,10 @@
 //! 8. [Why WSGI was not enough](wsgi)
 //! 9. [Scope, receive, send](asgi)
 //! 10. [One worker or many](workers)
-//! 11. [Reading the tape](tape)
-//! 12. [Where the time goes](time_goes)
-//! 13. [A hunt](hunt)
+//! 11. [Running it for real](production)
+//! 12. [Reading the tape](tape)
+//! 13. [Where the time goes](time_goes)
+//! 14. [A hunt](hunt)
 //!
 //! Pictures with a title of their own were drawn by the lab, with times of one machine: `evloop lab NAME --svg FILE` draws
 //! them anew.
@@ -79,6 +80,37 @@ pub mod asgi {}
 
 #[doc = include_str!("workers.md")]
 pub mod workers {}
+
+#[doc = include_str!("production.md")]
+///
+#[doc = include_str!("pictures/timeouts.svg")]
+///
+#[doc = include_str!("production_2.md")]
+#[doc = "```nginx"]
+#[doc = include_str!("../../examples/deploy/nginx.conf")]
+#[doc = "```"]
+#[doc = include_str!("production_3.md")]
+#[doc = "```ini"]
+#[doc = include_str!("../../examples/deploy/evloop.service")]
+#[doc = "```"]
+///
+/// `/etc/systemd/system/evloop.socket`:
+#[doc = "```ini"]
+#[doc = include_str!("../../examples/deploy/evloop.socket")]
+#[doc = "```"]
+#[doc = include_str!("production_4.md")]
+#[doc = "```dockerfile"]
+#[doc = include_str!("../../examples/deploy/Dockerfile")]
+#[doc = "```"]
+#[doc = "```text"]
+#[doc = include_str!("../../examples/deploy/Dockerfile.dockerignore")]
+#[doc = "```"]
+#[doc = include_str!("production_5.md")]
+#[doc = "```yaml"]
+#[doc = include_str!("../../examples/deploy/kubernetes.yaml")]
+#[doc = "```"]
+#[doc = include_str!("production_6.md")]
+pub mod production {}
 
 #[doc = include_str!("tape.md")]
 ///

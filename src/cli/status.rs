@@ -43,9 +43,9 @@ pub(super) fn status(mut parser: Parser) -> Result<Command, Error> {
 }
 
 fn period(parser: &mut Parser) -> Result<Duration, Error> {
-    let Some(text) = parser.optional_value() else { return Ok(Duration::from_secs(1)) };
-    let seconds = text.to_str().and_then(|text| text.parse().ok());
-    let period = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let Some(value) = parser.optional_value() else { return Ok(Duration::from_secs(1)) };
+    let text = value.to_string_lossy();
+    let period = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     period
         .filter(|period| !period.is_zero())
         .ok_or_else(|| Error(format!("--watch takes a number of seconds above 0, not {text:?}")))

@@ -119,7 +119,7 @@ pub mod observe {
     //! - A [`Watchdog`] looks at the loop from a thread of its own, and tells what holds it while it does: see
     //!   [`Builder::watchdog`](crate::Builder::watchdog).
     //! - A [`Dump`] tells what each task waits for ([`turn::dump`](crate::turn::dump)), a [`View`] how the queue, the wheel and
-    //!   the sources stand ([`turn::view`](crate::turn::view)).
+    //!   the sources stand ([`turn::view`](crate::turn::view), and [`turn::wheel`](crate::turn::wheel) for the wheel alone).
 
     pub use crate::arena::Key;
     pub use crate::doing::Doing;

@@ -21,7 +21,7 @@ use crate::hooks::Call;
 use crate::metrics::Metrics;
 use crate::observer::Observer;
 use crate::trace::Phase;
-use crate::view::View;
+use crate::view::{View, WheelView};
 use crate::work::Work;
 use std::cell::RefCell;
 use std::fmt;
@@ -155,7 +155,8 @@ pub fn metrics() -> Metrics {
 /// and what is waited for, the pool.
 ///
 /// It is a copy, and costs what there is to be copied: a step for each task that is queued, each source, each hook, and
-/// each timer up to the bound of [`Timers::slots`](crate::engine::Timers::slots). The kernel is not asked for anything.
+/// each timer up to the bound of [`Timers::slots`](crate::engine::Timers::slots). The kernel is not asked for anything. Who
+/// wants the wheel again and again, and has many sources, asks for [it alone](wheel).
 ///
 /// # Panics
 /// When this thread is in no loop.
@@ -171,8 +172,7 @@ pub fn metrics() -> Metrics {
 ///     assert_eq!((view.ready[0].name.as_deref(), view.ready[0].cause), (Some("next"), Cause::Spawn));
 ///
 ///     let _sleep = time::timeout(Duration::from_millis(20), async {
-///         let wheel = turn::view().wheel;
-///         assert_eq!((wheel.armed, wheel.levels.as_flattened().iter().sum()), (1, 1));
+///         assert_eq!(turn::view().wheel, turn::wheel());
 ///     })
 ///     .await;
 /// });
@@ -181,6 +181,31 @@ pub fn metrics() -> Metrics {
 #[track_caller]
 pub fn view() -> View {
     context::current().view()
+}
+
+/// The timer wheel of this thread's loop, slot by slot: a part of its [`view`], which costs a step for each timer, up to the
+/// bound of [`Timers::slots`](crate::engine::Timers::slots), and nothing for all else.
+///
+/// # Panics
+/// When this thread is in no loop.
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::{time, turn};
+/// use std::time::Duration;
+///
+/// evloop_runtime::block_on(async {
+///     let in_time = time::timeout(Duration::from_millis(20), async {
+///         let wheel = turn::wheel();
+///         assert_eq!((wheel.armed, wheel.levels.as_flattened().iter().sum()), (1, 1));
+///     });
+///     in_time.await.unwrap();
+/// });
+/// ```
+#[must_use]
+#[track_caller]
+pub fn wheel() -> WheelView {
+    context::current().wheel_view()
 }
 
 /// The [seed](crate::Builder::seed) that was given to the loop of this thread.

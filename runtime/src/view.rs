@@ -54,7 +54,7 @@ pub struct ReadyView {
     pub cause: Cause,
 }
 
-/// A timer wheel: 8 levels of 64 slots, from level 0, whose slots are ticks, each level 64 times as coarse as the one below.
+/// A timer wheel, see [`turn::wheel`](crate::turn::wheel): 8 levels of 64 slots, from level 0, whose slots are ticks, each level 64 times as coarse as the one below.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WheelView {
@@ -110,22 +110,27 @@ pub struct HookView {
 impl Core {
     /// The loop as it stands.
     pub(crate) fn view(&self) -> View {
-        let timers = self.timers.borrow();
         View {
             clock: ClockView {
                 now: self.clock.now().saturating_duration_since(self.clock.instant_of(0)),
                 manual: self.clock.is_manual(),
             },
             ready: self.ready_view(),
-            wheel: WheelView {
-                levels: timers.slots(),
-                elapsed: timers.elapsed(),
-                next: timers.until_next(),
-                armed: timers.armed(),
-            },
+            wheel: self.wheel_view(),
             sources: self.sources_view(),
             hooks: self.hooks_view(),
             pool: self.pool.load(),
+        }
+    }
+
+    /// Its timer wheel alone.
+    pub(crate) fn wheel_view(&self) -> WheelView {
+        let timers = self.timers.borrow();
+        WheelView {
+            levels: timers.slots(),
+            elapsed: timers.elapsed(),
+            next: timers.until_next(),
+            armed: timers.armed(),
         }
     }
 

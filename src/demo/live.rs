@@ -246,7 +246,7 @@ fn slow(poll: &SlowPoll) -> Value {
 
 /// The occupied slots of each level, each a place and how many timers it holds; and where the hand is.
 fn wheel() -> Value {
-    let wheel = turn::view().wheel;
+    let wheel = turn::wheel();
     let occupied = |level: &[u16; 64]| -> Vec<u16> {
         let slots = (0..).zip(level).filter(|(_, timers)| **timers > 0);
         slots.flat_map(|(slot, timers)| [slot, *timers]).collect()

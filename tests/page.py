@@ -259,7 +259,8 @@ def buttons(server: Server, browser: Browser, checks: Checks):
         press(browser, "block-loop")
         checks.comes(f"{way}: the blocked loop is a lag", shown, lambda lag: lag >= 300)
         checks.comes(f"{way}: and is told in words", lambda: browser.text("said"), lambda said: "stood still" in said)
-        checks.comes(f"{way}: and by name", lambda: browser.text("slow"), lambda slow: "GET /block-loop" in slow)
+        request = "GET /block-loop?ms=300"
+        checks.comes(f"{way}: and by its request", lambda: browser.text("slow"), lambda slow: request in slow)
 
         before = number(browser.text("sleeping"))
         press(browser, "sleepers")
@@ -276,6 +277,7 @@ def buttons(server: Server, browser: Browser, checks: Checks):
 
         press(browser, "burst")
         checks.comes(f"{way}: throughput moves", lambda: number(browser.text("rate")), lambda rate: rate >= 20)
+        checks.comes(f"{way}: so do the wakes", lambda: number(browser.text("wakes")), lambda rate: rate >= 20)
         checks.comes(f"{way}: all are answered", lambda: browser.text("said"), lambda said: "600 answers" in said)
 
 

@@ -25,6 +25,7 @@ use std::sync::Arc;
 /// runtime.block_on(async {
 ///     let doing = Doing::current().expect("this loop has a watchdog");
 ///     doing.note(b"reckoning a digest");
+///     assert_eq!(doing.noted().as_deref(), Some("reckoning a digest"));
 ///     assert_eq!(reports.recv().unwrap().as_deref(), Some("reckoning a digest")); // and that blocks the loop
 /// });
 /// # Ok::<(), std::io::Error>(())
@@ -55,5 +56,13 @@ impl Doing {
     #[inline]
     pub fn note(&self, text: &[u8]) {
         self.lookout.write_note(self.board.get(Number::Polls), text);
+    }
+
+    /// What was said last in the poll under way, or in the one that has just ended, for an
+    /// [observer](crate::observe::Observer) that is told of it.
+    #[must_use]
+    pub fn noted(&self) -> Option<String> {
+        let text = self.lookout.read_note(self.board.get(Number::Polls))?;
+        Some(String::from_utf8_lossy(&text).into_owned())
     }
 }

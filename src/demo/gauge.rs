@@ -4,10 +4,10 @@
 //! on only while somebody looks at the page, and it tells what it costs.
 
 use evloop::engine::Clock;
-use evloop::observe::{Cause, Key, Observer, Phase, Wait};
+use evloop::observe::{Cause, Doing, Key, Observer, Phase, Wait};
 use evloop::{WorkKind, turn};
 use hdrhistogram::Histogram;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::panic::Location;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -86,6 +86,8 @@ impl Reading {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SlowPoll {
     pub(super) task: String,
+    /// The request that was served in it, as it was noted for the watchdog.
+    pub(super) doing: Option<String>,
     pub(super) woken_by: &'static str,
     pub(super) took: Duration,
 }
@@ -93,8 +95,8 @@ pub(super) struct SlowPoll {
 /// The observer.
 pub(super) struct Gauge {
     clock: OnceCell<Rc<Clock>>,
-    /// What the task that is being polled has said that it does.
-    doing: Cell<Option<&'static str>>,
+    /// What tasks say that they do. There is none where there is no watchdog.
+    doing: OnceCell<Doing>,
     state: RefCell<State>,
 }
 
@@ -138,12 +140,7 @@ impl Gauge {
             calls: 0,
             sampled: Duration::ZERO,
         };
-        Gauge { clock: OnceCell::new(), doing: Cell::new(None), state: RefCell::new(state) }
-    }
-
-    /// A handler tells what it does, for the list of slow polls: its connection's task has no name.
-    pub(super) fn doing(&self, what: &'static str) {
-        self.doing.set(Some(what));
+        Gauge { clock: OnceCell::new(), doing: OnceCell::new(), state: RefCell::new(state) }
     }
 
     /// What was measured since the last call.
@@ -207,19 +204,19 @@ impl State {
         Some(&mut self.tasks[place])
     }
 
-    fn slow(&mut self, key: Key, took: Duration, doing: Option<&'static str>) {
+    fn slow(&mut self, key: Key, took: Duration, doing: Option<&Doing>) {
         if self.reading.slow.len() == SLOW_KEPT {
             return;
         }
         let task = self.task(key).map(|task| (task.name.clone(), task.spawned_at));
-        let task = match (doing, task) {
-            (Some(doing), _) => doing.to_owned(),
-            (None, None) => "the program's main task".to_owned(),
-            (None, Some((Some(name), _))) => name.to_string(),
-            (None, Some((None, Some(at)))) => format!("a task of {}:{}", at.file(), at.line()),
-            (None, Some((None, None))) => "a task without a name".to_owned(),
+        let task = match task {
+            None => "the program's main task".to_owned(),
+            Some((Some(name), _)) => name.to_string(),
+            Some((None, Some(at))) => format!("a task of {}:{}", at.file(), at.line()),
+            Some((None, None)) => "a task without a name".to_owned(),
         };
-        self.reading.slow.push(SlowPoll { task, woken_by: woken_by(self.woken_by), took });
+        let doing = doing.and_then(Doing::noted);
+        self.reading.slow.push(SlowPoll { task, doing, woken_by: woken_by(self.woken_by), took });
     }
 }
 
@@ -246,6 +243,9 @@ impl Observer for Gauge {
             {
                 *task = Task { woken: None, name, spawned_at: work.made_at };
             }
+        }
+        if let Some(doing) = Doing::current() {
+            drop(self.doing.set(doing));
         }
         assert!(self.clock.set(Rc::clone(clock)).is_ok(), "it looks on at one loop, once");
     }
@@ -287,7 +287,6 @@ impl Observer for Gauge {
     }
 
     fn poll_begin(&self, task: Key, cause: Cause) {
-        self.doing.set(None);
         self.note(|state, now| {
             (state.poll_since, state.woken_by) = (now, cause);
             let woken = state.task(task).and_then(|task| task.woken.take());
@@ -299,16 +298,47 @@ impl Observer for Gauge {
     }
 
     fn poll_end(&self, task: Key, _: Option<Wait>) {
-        let doing = self.doing.take();
         self.note(|state, now| {
             let took = now - state.poll_since;
             if took >= SLOW {
-                state.slow(task, took, doing);
+                state.slow(task, took, self.doing.get());
             }
         });
     }
 
     fn ended(&self, _: Key) {
         self.note(|state, _| state.reading.ended += 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
+
+    use super::*;
+    use evloop::observe::Watchdog;
+    use evloop::{Runtime, task};
+
+    #[test]
+    fn slow_poll_is_told_with_what_was_done_in_it() {
+        let watchdog = Watchdog::new(Duration::from_secs(3_600));
+        let runtime = Runtime::builder().manual_clock().watchdog(watchdog).build().unwrap();
+        let slow = runtime.block_on(async {
+            let gauge = Rc::new(Gauge::new());
+            let _observed = turn::observe(Rc::<Gauge>::clone(&gauge));
+            for doing in [Some("GET /slow"), None] {
+                let clock = Rc::clone(gauge.clock.get().unwrap());
+                let works = async move {
+                    if let Some(doing) = doing {
+                        Doing::current().unwrap().note(doing.as_bytes());
+                    }
+                    clock.advance(SLOW);
+                };
+                task::Builder::new().name("connection").spawn(works).await.unwrap();
+            }
+            gauge.take().slow
+        });
+        let told: Vec<_> = slow.iter().map(|poll| (&*poll.task, poll.doing.as_deref())).collect();
+        assert_eq!(told, [("connection", Some("GET /slow")), ("connection", None)]);
     }
 }

@@ -81,13 +81,6 @@ impl Live {
         self.stopping.is_cancelled()
     }
 
-    /// Tells those who look what the running handler does.
-    pub(super) fn doing(&self, what: &'static str) {
-        if let Some(session) = self.session() {
-            session.gauge.doing(what);
-        }
-    }
-
     /// Answers `GET /live`.
     pub(super) fn look(&self, request: &Request) -> Response {
         if from_elsewhere(request) {
@@ -241,7 +234,7 @@ fn described(before: &Metrics, now: &Metrics, reading: &Reading) -> Value {
 }
 
 fn slow(poll: &SlowPoll) -> Value {
-    json!({ "task": poll.task, "why": poll.woken_by, "us": micros(poll.took) })
+    json!({ "task": poll.task, "doing": poll.doing, "why": poll.woken_by, "us": micros(poll.took) })
 }
 
 /// The occupied slots of each level, each a place and how many timers it holds; and where the hand is.

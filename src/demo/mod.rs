@@ -51,7 +51,7 @@ pub(crate) fn app(live: &Live) -> Router {
         .get("/headers", |request: Request| async move { headers(&request) })
         .get("/sleep", on_the_timer)
         .get_blocking("/block", |request: BlockingRequest| on_the_pool(&request))
-        .get("/block-loop", on(|live, request| on_the_loop(live, request).into_response()))
+        .get("/block-loop", |request: Request| async move { on_the_loop(&request) })
         .get("/panic", |_: Request| async { panics() })
         .get("/dump", |_: Request| async { turn::dump().to_string() })
         .get("/status/{code}", |request: Request| async move { status(&request) })
@@ -149,9 +149,8 @@ fn on_the_pool(request: &BlockingRequest) -> Result<String, Response> {
 }
 
 /// The mistake, to be looked at: while this sleeps, nobody is served.
-fn on_the_loop(live: &Live, request: &Request) -> Result<String, Response> {
+fn on_the_loop(request: &Request) -> Result<String, Response> {
     let wait = wait(request.query_param("ms"))?;
-    live.doing("GET /block-loop");
     std::thread::sleep(wait);
     Ok(format!("blocked the loop for {} ms\n", wait.as_millis()))
 }

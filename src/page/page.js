@@ -4,6 +4,7 @@
 const MINUTE = 60_000;
 const SILENT_MS = 250; // no event for so long: somebody holds the loop
 const PHASES = ["run", "wait", "poll", "mail", "timers"];
+const WAKES = [["io", "poll"], ["timer", "timers"], ["mail", "mail"], ["task", "run"], ["spawn", "faint"]]; // and their colours
 const $ = (id) => document.getElementById(id);
 const root = document.documentElement;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -75,14 +76,18 @@ function take(event) {
   }
 }
 
+const wakesBy = (cause) => past.reduce((sum, event) => sum + event.wakes[cause], 0);
+const wakesOf = (event) => WAKES.reduce((sum, [cause]) => sum + event.wakes[cause], 0);
+
 // What happened in the last so many milliseconds, added up.
 function lately(ms) {
-  const all = { span: 0, turns: 0, requests: 0, parts: Object.fromEntries(PHASES.map((p) => [p, 0])), lag: 0, late: 0 };
+  const all = { span: 0, turns: 0, requests: 0, wakes: 0, parts: Object.fromEntries(PHASES.map((p) => [p, 0])), lag: 0, late: 0 };
   for (let i = past.length - 1; i >= 0 && past[i].now > latest.now - ms; i--) {
     const event = past[i];
     all.span += event.span;
     all.turns += event.turns;
     all.requests += event.served.requests;
+    all.wakes += wakesOf(event);
     all.lag = Math.max(all.lag, event.lag.most);
     all.late = Math.max(all.late, ...(event.ticker ?? [0]));
     for (const phase of PHASES) all.parts[phase] += event.parts[phase];
@@ -105,6 +110,7 @@ function tell(event) {
   write("rate", count(rate(second.requests)));
   write("tasks", `${count(event.tasks.live)} live`);
   write("tasks-text", `come above the line, go below; ${many(event.served.open, "connection")}`);
+  write("wakes", `${count(rate(second.wakes))} a second`);
   write("late", ticking ? time(lately(3000).late) : "not ticking");
   write("armed", count(event.timers.armed));
   for (const what of ["set", "fired", "cancelled"]) write(`timers-${what}`, count(since[what]));
@@ -123,6 +129,7 @@ function tell(event) {
     label("plot-lag", `Lag over the last minute: at most ${time(minute.lag)}.`);
     label("plot-rate", `Requests over the last minute: ${count(minute.requests)} in all.`);
     label("plot-tasks", `Tasks: ${count(event.tasks.live)} live.`);
+    label("plot-wakes", `Wakes over the last minute: ${WAKES.map(([cause]) => `${count(wakesBy(cause))} by ${cause}`).join(", ")}.`);
     label("plot-late", ticking ? `Lateness of the ticks: at most ${time(minute.late)}.` : "The interval does not tick.");
     label("wheel", `The timer wheel holds ${count(event.timers.armed)} timers in ${event.wheel.levels.reduce((n, level) => n + level.length / 2, 0)} slots.`);
   }
@@ -144,8 +151,8 @@ function tellSlow(now) {
   const element = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
   const rows = slow.map((poll) => {
     const row = document.createElement("li");
-    const what = element("span", poll.task);
-    what.append(element("small", `ran because ${poll.why}; ${Math.round((now - poll.now) / 1000)} s ago`));
+    const what = element("span", poll.doing ?? poll.task);
+    what.append(element("small", `${poll.doing ? `${poll.task}: ` : ""}ran because ${poll.why}; ${Math.round((now - poll.now) / 1000)} s ago`));
     row.append(element("b", time(poll.us)), what);
     return row;
   });
@@ -190,6 +197,7 @@ function draw() {
   drawRate();
   drawTasks();
   drawLate();
+  drawWakes();
   drawWheel();
   if (calm.matches) drawHand(latest?.now ?? 0);
 }
@@ -425,8 +433,29 @@ function drawLate() {
   }
 }
 
-// Four wheels of 64 slots, the fastest innermost; where the hand is; how full each slot is.
-const LEVELS = 4;
+// By cause, stacked; how high all of them are goes by tens, up to a million a second.
+function drawWakes() {
+  const tens = (rate) => Math.min(1, Math.log10(1 + rate) / 6);
+  const { c, x, y, width, bottom } = plot("plot-wakes", [[0, ""], [tens(10), "10"], [tens(1000), "1,000"], [tens(100_000), "100,000"]]);
+  const bar = Math.max(1, width / 640);
+  for (const event of past) {
+    const all = wakesOf(event);
+    const height = bottom - y(tens((all * 1_000_000) / Math.max(event.span, 1)));
+    const wide = Math.max(bar, (event.span / 1000 / MINUTE) * width - 0.3);
+    let top = bottom;
+    for (const [cause, colour] of WAKES) {
+      const part = all && (event.wakes[cause] / all) * height;
+      c.fillStyle = colours[colour];
+      c.fillRect(x(event.now) - wide, top - part, wide, part);
+      top -= part;
+    }
+  }
+}
+
+// Eight wheels of 64 slots, the fastest innermost; where the hand is; how full each slot is. The upper four, where a
+// deadline is hours away and more, are thin.
+const LEVELS = 8;
+const WIDE = 4;
 
 function drawWheel() {
   const { c, width } = pen("wheel");
@@ -436,8 +465,9 @@ function drawWheel() {
   const elapsed = latest?.wheel.elapsed ?? 0;
   const step = (2 * Math.PI) / 64;
   for (let level = 0; level < LEVELS; level++) {
-    const inner = half * (0.3 + level * 0.175);
-    const outer = inner + half * 0.145;
+    const thin = level >= WIDE;
+    const inner = half * (thin ? 0.86 + (level - WIDE) * 0.034 : 0.3 + level * 0.139);
+    const outer = inner + half * (thin ? 0.022 : 0.114);
     const hand = Math.floor(elapsed / 64 ** level) % 64;
     const full = new Map();
     const slots = levels[level] ?? [];
@@ -449,13 +479,17 @@ function drawWheel() {
       sector(c, inner, outer, from + step * 0.08, from + step * 0.92, colours.wait);
       if (timers > 0) {
         c.globalAlpha = Math.min(1, 0.45 + Math.log10(timers) / 4);
-        const fill = Math.min(1, 0.25 + Math.log10(timers) / 3);
+        const fill = thin ? 1 : Math.min(1, 0.25 + Math.log10(timers) / 3);
         sector(c, inner, inner + (outer - inner) * fill, from + step * 0.08, from + step * 0.92, colours.timers);
       }
       if (slot === hand) {
         c.globalAlpha = 1;
-        sector(c, inner - half * 0.014, inner, from, from + step, colours.ink);
-        sector(c, outer, outer + half * 0.008, from, from + step, colours.ink);
+        if (thin) {
+          if (timers === 0) sector(c, inner, outer, from + step * 0.08, from + step * 0.92, colours.faint);
+        } else {
+          sector(c, inner - half * 0.014, inner, from, from + step, colours.ink);
+          sector(c, outer, outer + half * 0.008, from, from + step, colours.ink);
+        }
       }
     }
   }

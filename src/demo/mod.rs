@@ -3,6 +3,7 @@
 mod gauge;
 mod guard;
 mod live;
+mod numbers;
 mod page;
 mod play;
 #[cfg(test)]
@@ -13,7 +14,6 @@ pub(crate) use live::Live;
 use bytes::Bytes;
 use evloop::http::asgi::{self, Address};
 use evloop::http::codec::encode::FieldLine;
-use evloop::http::metrics::Prometheus;
 use evloop::http::router::BodyStream;
 use evloop::http::{BlockingRequest, IntoResponse, Request, Response, Router, StatusCode};
 use evloop::time::sleep;
@@ -47,7 +47,7 @@ pub(crate) fn app(live: &Live) -> Router {
         .post("/echo", |request: Request| async { echo(request) })
         .get("/stream", |_: Request| async { lines() })
         .get("/big", |request: Request| async move { big(&request) })
-        .get("/metrics", Prometheus::new())
+        .get("/metrics", numbers::numbers())
         .get("/headers", |request: Request| async move { headers(&request) })
         .get("/sleep", on_the_timer)
         .get_blocking("/block", |request: BlockingRequest| on_the_pool(&request))

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test needs and does not get fails it")]
 
 use super::live::VIEWERS_MAX;
+use super::numbers::PATIENCE;
 use super::*;
 use evloop::http::testing::{StreamingResponse, TestClient, drive, drive_with};
 use evloop::sync::CancellationToken;
@@ -189,6 +190,30 @@ fn clock_ticks_while_it_is_wanted_and_somebody_looks() {
         event(&mut events).await;
         assert_eq!(event(&mut events).await["ticker"], Value::Null);
         assert_eq!(client.post("/ticker?on=2").send().await.status(), StatusCode::BAD_REQUEST);
+    });
+}
+
+#[test]
+fn how_long_polls_take_is_kept_while_somebody_asks_for_it() {
+    with_demo(async |client, _| {
+        let polls = async || -> u64 {
+            let answer = client.get("/metrics").send().await;
+            let count = answer.text().lines().find_map(|line| line.strip_prefix("evloop_poll_seconds_count "));
+            count.expect("it is told").parse().unwrap()
+        };
+        assert_eq!(polls().await, 0, "nobody looked on");
+        sleep(PATIENCE * 9 / 10).await;
+        let tasks = turn::metrics().tasks; // with no connection
+        let seen = polls().await;
+        assert!(seen > 0);
+        sleep(PATIENCE * 9 / 10).await;
+        assert_eq!(turn::metrics().tasks, tasks, "it was asked for again meanwhile");
+        let seen = seen.max(polls().await);
+        sleep(PATIENCE * 2).await;
+        assert_eq!(turn::metrics().tasks, tasks - 1, "nobody has asked any more");
+        sleep(Duration::from_millis(1)).await;
+        let last = polls().await;
+        assert!(last >= seen && polls().await > last, "what was kept is kept, and goes on");
     });
 }
 

@@ -19,7 +19,7 @@ use crate::error::{Error, Kind};
 use crate::limits::Limits;
 use crate::message::{RequestHead, StatusCode};
 use bytes::{Bytes, BytesMut};
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -41,9 +41,9 @@ const RETRY_AFTER: FieldLine = FieldLine::new("retry-after: 1\r\n");
 /// One request and its response.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    /// Changed only while nobody shares the exchange; so are the ends.
+    /// Changed only while nobody shares the exchange.
     pub(crate) head: RequestHead,
-    pub(crate) endpoints: Endpoints,
+    pub(crate) endpoints: Cell<Endpoints>,
     pub(super) surroundings: Rc<Surroundings>,
     inner: RefCell<Inner>,
 }
@@ -138,6 +138,8 @@ pub(super) struct Inner {
     pub(super) unfiltered: Option<u64>,
     /// Bytes that were given since the last pause and went nowhere, as the body after HEAD does.
     dropped: usize,
+    /// The client has come by `https`, to a proxy in front.
+    is_secure: bool,
     /// The application goes on when its client has gone.
     finishes_alone: bool,
     /// Body bytes that the application has not taken.
@@ -183,6 +185,7 @@ impl Exchange {
             trailers: None,
             unfiltered: None,
             dropped: 0,
+            is_secure: false,
             finishes_alone: false,
             body: BytesMut::new(),
             wants_body: false,
@@ -194,7 +197,7 @@ impl Exchange {
             connection_task: None,
             connection_waits: false,
         };
-        let (head, endpoints) = (RequestHead::default(), Endpoints::default());
+        let (head, endpoints) = (RequestHead::default(), Cell::default());
         Exchange { head, endpoints, surroundings, inner: RefCell::new(inner) }
     }
 
@@ -368,7 +371,7 @@ impl Exchange {
         let remains = inner.connection.remains();
         fresh.inner.get_mut().connection = std::mem::replace(&mut inner.connection, remains);
         drop(inner);
-        fresh.endpoints = self.endpoints;
+        fresh.endpoints.set(self.endpoints.get());
         self.abandon();
         fresh
     }
@@ -440,6 +443,16 @@ impl Exchange {
     /// The application goes on when its client has gone, or no longer.
     pub(super) fn finish_alone(&self, alone: bool) {
         self.change(|inner| inner.finishes_alone = alone);
+    }
+
+    /// Whether the client has come by `https`, to a proxy in front.
+    pub(super) fn is_secure(&self) -> bool {
+        self.inner.borrow().is_secure
+    }
+
+    /// The client has come so.
+    pub(super) fn set_secure(&self, secure: bool) {
+        self.change(|inner| inner.is_secure = secure);
     }
 
     /// Ready when there is room for a piece of the response.
@@ -606,6 +619,7 @@ impl Inner {
         self.trailers = None;
         self.unfiltered = None;
         self.dropped = 0;
+        self.is_secure = false;
         self.finishes_alone = false;
         self.body.clear();
         self.touched = false;
@@ -624,6 +638,7 @@ impl Inner {
             && self.trailers.is_none()
             && self.unfiltered.is_none()
             && self.dropped == 0
+            && !self.is_secure
             && !self.finishes_alone
             && self.body.is_empty()
     }

@@ -1,6 +1,6 @@
 //! What is asked.
 
-use super::exchange::Exchange;
+use super::exchange::{Endpoints, Exchange};
 use super::state::State;
 use crate::message::{Headers, Method, RequestHead, StatusCode, Version};
 use percent_encoding::percent_decode_str;
@@ -124,10 +124,11 @@ impl Scope {
         self.head().method()
     }
 
-    /// `http`: this server speaks no TLS. Whether a proxy in front of it does, is in the fields that it adds.
+    /// `http`: this server speaks no TLS. It is `https` where a proxy in front does, and its word is
+    /// [taken](crate::middleware::ProxyHeaders).
     #[must_use]
     pub fn scheme(&self) -> &'static str {
-        "http"
+        if self.exchange.is_secure() { "https" } else { "http" }
     }
 
     /// The whole path, decoded: percent-encoded bytes are bytes, and what is not UTF-8 is replaced. What a proxy in front has
@@ -199,17 +200,49 @@ impl Scope {
     /// The client's address, if it has one.
     #[must_use]
     pub fn client(&self) -> Option<SocketAddr> {
-        self.exchange.endpoints.client
+        self.exchange.endpoints.get().client
     }
 
     /// The address at which the client found the server, if it has one.
     #[must_use]
     pub fn server(&self) -> Option<Address> {
         let surroundings = &self.exchange.surroundings;
-        match self.exchange.endpoints.server {
+        match self.exchange.endpoints.get().server {
             Some(place) => Some(surroundings.address(place)),
             None => surroundings.server.clone(),
         }
+    }
+
+    /// Tells another address of the client, as one knows who stands between it and the server: from now on, all who have the
+    /// scope of this request are told so, and the server's log.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_http::asgi::{App, Receive, Scope, Send};
+    /// use evloop_http::testing;
+    /// use evloop_http::{Request, Router};
+    ///
+    /// let app = Router::new().get("/", |request: Request| async move { format!("{:?}", request.scope().client()) });
+    /// // Behind a proxy that writes its own header, and alone can be reached by clients.
+    /// let app = move |mut scope: Scope, receive: Receive, send: Send| {
+    ///     if let Some(client) = scope.header("cf-connecting-ip").and_then(|address| address.parse().ok()) {
+    ///         scope.set_client(Some(std::net::SocketAddr::new(client, 0)));
+    ///     }
+    ///     app.call(scope, receive, send)
+    /// };
+    /// testing::drive(app, async |client| {
+    ///     let response = client.get("/").header("cf-connecting-ip", "203.0.113.7").send().await;
+    ///     assert_eq!(response.text(), "Some(203.0.113.7:0)");
+    /// });
+    /// ```
+    pub fn set_client(&mut self, client: Option<SocketAddr>) {
+        let endpoints = &self.exchange.endpoints;
+        endpoints.set(Endpoints { client, ..endpoints.get() });
+    }
+
+    /// Tells whether the client has come by `https`, to a proxy in front: in the same way.
+    pub fn set_secure(&mut self, secure: bool) {
+        self.exchange.set_secure(secure);
     }
 
     /// What the application has kept for its requests while it started up.

@@ -73,7 +73,7 @@ impl<'a> Headers<'a> {
     }
 
     /// The values of all fields with this name, in order.
-    pub fn get_all<'n>(self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+    pub fn get_all<'n>(self, name: &'n str) -> impl DoubleEndedIterator<Item = &'a [u8]> + use<'a, 'n> {
         let Headers { lower, text, fields } = self;
         fields
             .iter()

@@ -6,8 +6,9 @@
 //! another middleware. Which one is inside is known when the program is compiled; there is no list that is walked for
 //! each request.
 //!
-//! Three are here: [`RequestLog`] writes a line for each request, [`Timeout`] bounds the time of a response, and, with
-//! the feature `compression`, `Compression` compresses what gains by it.
+//! Four are here: [`RequestLog`] writes a line for each request, [`Timeout`] bounds the time of a response,
+//! [`ProxyHeaders`] takes a proxy's word for who the client is, and, with the feature `compression`, `Compression`
+//! compresses what gains by it.
 //!
 //! ```
 //! use evloop_http::access_log::AccessLog;
@@ -137,11 +138,13 @@
 
 #[cfg(feature = "compression")]
 mod compression;
+mod proxy_headers;
 mod request_log;
 mod timeout;
 
 #[cfg(feature = "compression")]
 pub use compression::{BODY_BYTES_MIN, Compression, STREAMS_MAX};
+pub use proxy_headers::{ParseTrustedError, ProxyHeaders, TrustedProxies};
 pub use request_log::{CLIENT_GONE, Logged, RequestLog};
 pub use timeout::{Timed, Timeout};
 

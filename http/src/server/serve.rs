@@ -167,7 +167,7 @@ impl<S: Stream, A: App> Serve<S, A> {
         let exchange = own(&mut working.exchange);
         match exchange.receive_head(bytes, &self.shared.config.limits, &self.shared.date()) {
             Ok(Some(used)) => {
-                exchange.endpoints = self.endpoints;
+                exchange.endpoints.set(self.endpoints);
                 input.use_up(&mut working.input, used);
                 self.begin();
                 Poll::Ready(Ok(Done::Next))

@@ -28,22 +28,25 @@ pub async fn ask(path: &Path) -> io::Result<Status> {
 }
 
 pub(super) async fn ask_within(path: &Path, limit: Duration) -> io::Result<Status> {
-    let asked = timeout(limit, asked(path)).await;
-    let silent =
-        |_| io::Error::new(io::ErrorKind::TimedOut, "the server does not answer; is it stopped, or does it hang");
-    asked.map_err(silent).flatten().map_err(|error| about(path, &error))
+    let asked = async {
+        let server = UnixStream::connect(path).await?; // an error names the path already
+        told(server).await.map_err(|error| about(path, &error))
+    };
+    timeout(limit, asked).await.unwrap_or_else(|_| {
+        let silent =
+            io::Error::new(io::ErrorKind::TimedOut, "the server does not answer; is it stopped, or does it hang");
+        Err(about(path, &silent))
+    })
 }
 
-async fn asked(path: &Path) -> io::Result<Status> {
-    let mut server = take(UnixStream::connect(path).await?, BYTES_MAX);
-    let mut line = Vec::new();
+async fn told(server: UnixStream) -> io::Result<Status> {
+    let (mut server, mut line) = (take(server, BYTES_MAX), Vec::new());
     server.read_to_end(&mut line).await?;
     if line.is_empty() {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the server ended before it told anything"));
     }
-    let text =
-        String::from_utf8(line).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "no status, and no text"));
-    Status::from_json(&text?)
+    let no_text = |_| io::Error::new(io::ErrorKind::InvalidData, "no status, and no text");
+    Status::from_json(&String::from_utf8(line).map_err(no_text)?)
 }
 
 /// The servers of this user that have control sockets in the default [folders](super::folders), and what they tell, or why

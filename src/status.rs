@@ -69,19 +69,27 @@ async fn find(which: Option<&str>) -> io::Result<Found> {
 
 /// Each server in a line. Those that do not answer are told of on the standard error, where the lines are for a program.
 fn list(servers: Vec<Told>, json: bool) -> io::Result<()> {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for (path, told) in servers {
         match told {
-            Ok(status) if json => text += &(status.to_json() + "\n"),
-            Ok(status) => text += &format!("{:7}  {}; {}\n", status.pid, status.binds.join(" "), status.to_line()),
+            Ok(status) if json => lines.push(status.to_json()),
+            Ok(status) => {
+                lines.push(format!("{:7}  {}; {}", status.pid, visible(&status.binds.join(" ")), status.to_line()));
+            }
             Err(error) if json => log_error(&error),
-            Err(error) => text += &format!("{:>7}  {error}\n", name(&path, &Err(io::ErrorKind::TimedOut.into()))),
+            Err(error) => lines.push(format!("{:>7}  {error}", name(&path, &Err(error.kind().into())))),
         }
     }
     if !json {
-        text += "\nThese servers run; `evloop status PID` shows one of them.\n";
+        lines.push("\nThese servers run; `evloop status PID` shows one of them.".to_owned());
     }
-    write(&text)
+    lines.push(String::new());
+    write(&lines.join("\n"))
+}
+
+/// Text from outside, without what would move the cursor.
+fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn log_error(error: &io::Error) {
@@ -134,8 +142,8 @@ async fn watch(path: &Path, period: Duration, json: bool) -> io::Result<()> {
 fn frame(text: &str) -> String {
     let rows = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_row));
     let rows = if rows > 1 { rows - 1 } else { 23 }; // the last row is the cursor's
-    let lines: String = text.lines().take(rows).map(|line| format!("{line}\x1b[K\n")).collect();
-    format!("\x1b[?7l\x1b[H{lines}\x1b[J\x1b[?7h") // no line is wrapped, and nothing is left of the text before
+    let lines: Vec<&str> = text.lines().take(rows).collect();
+    format!("\x1b[?7l\x1b[H{}\x1b[K\n\x1b[J\x1b[?7h", lines.join("\x1b[K\n")) // no line is wrapped, and nothing is left of the text before
 }
 
 /// As it fits the terminal; a file or another program gets all of it.

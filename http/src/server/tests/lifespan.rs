@@ -7,7 +7,7 @@ use crate::asgi::{App, Lifespan, LifespanEvent, NO_FIELDS, Receive, Result, Scop
 use crate::error::{Error, Kind};
 use crate::message::StatusCode;
 use crate::server::Server;
-use evloop_runtime::sync::oneshot;
+use evloop_runtime::sync::{CancellationToken, Notify, oneshot};
 use evloop_runtime::time::{now, sleep, timeout};
 use evloop_runtime::{JoinHandle, Runtime, spawn};
 use std::cell::{Cell, RefCell};
@@ -152,6 +152,32 @@ fn startup_that_fails_ends_the_server_with_its_message_and_no_connection() {
             assert_eq!(network.accepted(), 0);
         });
     }
+}
+
+#[test]
+fn token_tells_that_the_server_has_started_once_connections_are_taken() {
+    let runtime = Runtime::builder().manual_clock().build().expect("there are descriptors for a loop");
+    runtime.block_on(async {
+        for fails in [false, true] {
+            let (started, ready) = (CancellationToken::new(), Rc::new(Notify::new()));
+            let waits = Rc::clone(&ready);
+            let app = with_lifespan(hello, move |mut lifespan: Lifespan| {
+                let waits = Rc::clone(&waits);
+                async move {
+                    lifespan.receive().await;
+                    waits.notified().await;
+                    if fails { lifespan.startup_failed("no") } else { lifespan.startup_complete() }
+                }
+            });
+            let server = spawn(Server::new(Network::default()).started(started.clone()).serve(app));
+            quiet().await;
+            assert!(!started.is_cancelled(), "the application is not ready");
+            ready.notify_one();
+            quiet().await;
+            assert_eq!(started.is_cancelled(), !fails);
+            server.abort();
+        }
+    });
 }
 
 #[test]

@@ -312,8 +312,9 @@ fn client_past_the_limits_is_turned_away_or_waits() {
     /// written.
     fn busy(served: &Served, ms: u32) -> TcpStream {
         let mut client = served.connect();
-        let sleep = format!("GET /sleep?ms={ms} HTTP/1.1\r\nHost: a\r\n\r\n");
-        write!(client, "GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n{sleep}").unwrap();
+        let requests =
+            format!("GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\nGET /sleep?ms={ms} HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.write_all(requests.as_bytes()).unwrap(); // in one piece
         client.read_exact(&mut [0]).unwrap();
         client
     }

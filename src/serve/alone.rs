@@ -49,6 +49,7 @@ pub(super) struct Alone {
     status: OwnStatus,
     /// A loop each: it has beaten since that was last asked for.
     beaten: Vec<AtomicBool>,
+    /// `None` when nobody wants to know how the loops do.
     beat_every: Option<Duration>,
     ready: AtomicBool,
     loops: Mutex<Vec<Handle>>,

@@ -18,7 +18,8 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bind {
-    /// An address or a name, and a port; port 0 is a free one.
+    /// An address or a name, and a port; port 0 is a free one. Of a name, it is each address that this machine has, as for
+    /// `localhost` that of IPv4 and that of IPv6.
     Inet(String, u16),
     /// A Unix domain socket at a path. A stale one there is replaced.
     Unix(PathBuf),
@@ -227,14 +228,15 @@ impl Config {
         self
     }
 
-    /// After how many requests a worker is replaced, or a server without workers stops by itself. By default, never.
+    /// After how many requests of one of its loops a worker is replaced, or a server without workers stops by itself. By default,
+    /// never.
     pub fn requests_max(mut self, requests: Option<u64>) -> Config {
         self.requests_max = requests;
         self
     }
 
     /// Up to so many requests are added to [`requests_max`](Config::requests_max), by chance and differently in each
-    /// worker, so that they are not all replaced at once. The default is 0.
+    /// loop, so that they are not all replaced at once. The default is 0.
     pub fn requests_max_jitter(mut self, requests: u64) -> Config {
         self.requests_max_jitter = requests;
         self

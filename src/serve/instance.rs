@@ -41,8 +41,11 @@ impl Instance {
 
     /// The loop has ended. All are called; the first error counts.
     pub(super) fn end(&self) -> io::Result<()> {
-        let at_end = self.at_end.take();
-        at_end.into_iter().fold(Ok(()), |ended, end| ended.and(end()))
+        let mut ended = Ok(());
+        for end in self.at_end.take() {
+            ended = ended.and(end());
+        }
+        ended
     }
 }
 

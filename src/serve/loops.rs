@@ -16,9 +16,11 @@ use super::orders::{Order, Orders};
 use super::processors::Processors;
 use super::sockets::Socket;
 use super::status::LoopBeat;
-use super::{Config, Error, Instance};
+use super::{Accept, Config, Error, Instance};
 use evloop_http::asgi::App;
-use evloop_http::server::{Listener, Server};
+use evloop_http::codec::defaults::DefaultFields;
+use evloop_http::middleware::{ProxyHeaders, TrustedProxies};
+use evloop_http::server::{Listener, Listeners, ListenersHandle, Server, StopHandle};
 use evloop_runtime::future::{Either, race};
 use evloop_runtime::net::{TcpListener, UnixListener};
 use evloop_runtime::observe::{SlowPoll, Watchdog};
@@ -26,7 +28,8 @@ use evloop_runtime::sync::CancellationToken;
 use evloop_runtime::time::{MissedTicks, interval, now};
 use evloop_runtime::{Handle, Runtime, TaskBuilder, turn};
 use std::any::Any;
-use std::future::pending;
+use std::convert::Infallible;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicUsize;
@@ -34,6 +37,10 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Scope};
 use std::time::Duration;
+
+/// For how long those that idle are kept, for a request that is on its way, when others serve on or a balancer in front is told
+/// of the stop only now.
+pub(super) const IDLE: Duration = Duration::from_secs(1);
 
 /// Told by the loops of one process, each call on the thread of the loop that it is about; it must not block.
 pub(super) trait Supervisor: Send + Sync + 'static {
@@ -80,6 +87,8 @@ where
     let threads = sockets.len();
     let crew = Crew {
         config,
+        fields: fields(config)?,
+        trusted: trusted(config)?,
         worker,
         threads,
         make,
@@ -103,6 +112,10 @@ where
 /// What the loops of a process have in common.
 struct Crew<'a, F> {
     config: &'a Config,
+    /// The headers that it has for each response.
+    fields: DefaultFields,
+    /// Whose word about a client is taken, if anybody's.
+    trusted: Option<TrustedProxies>,
     worker: Option<usize>,
     threads: usize,
     make: &'a F,
@@ -180,17 +193,32 @@ where
     async fn listen(
         &self,
         instance: &Instance,
-        sockets: Vec<Socket>,
+        mut sockets: Vec<Socket>,
         started: &CancellationToken,
     ) -> Result<usize, Error> {
         self.supervisor.began(instance.thread(), Handle::current());
-        let only = sockets.into_iter().next().expect("a server listens somewhere");
-        match only {
-            Socket::Tcp(socket) => self.accept(instance, TcpListener::from_std(socket)?, started).await,
-            Socket::Unix(socket) => self.accept(instance, UnixListener::from_std(socket)?, started).await,
+        if sockets.len() == 1 && !self.may_adopt(instance.thread()) {
+            return match sockets.remove(0) {
+                Socket::Tcp(socket) => self.accept(instance, TcpListener::from_std(socket)?, started).await,
+                Socket::Unix(socket) => self.accept(instance, UnixListener::from_std(socket)?, started).await,
+            };
         }
+        let listeners = Listeners::new();
+        let handle = listeners.handle();
+        sockets.into_iter().try_for_each(|socket| push(&handle, socket))?;
+        if self.may_adopt(instance.thread()) {
+            drop(TaskBuilder::new().name("adopt").spawn(adopt(self.orders.clone(), handle)));
+        }
+        self.accept(instance, listeners, started).await
     }
 
+    /// Whether this loop may have to accept from the sockets of a worker that is gone: those that are each a loop's own, for the
+    /// others are everybody's.
+    fn may_adopt(&self, thread: usize) -> bool {
+        thread == 0 && self.worker.is_some() && self.config.accept == Accept::ReusePort
+    }
+
+    /// The application is made, and what looks at each request before it is put around it where it is wanted.
     async fn accept(
         &self,
         instance: &Instance,
@@ -198,34 +226,71 @@ where
         started: &CancellationToken,
     ) -> Result<usize, Error> {
         let app = (self.make)(instance).map_err(Error::start)?;
-        let stopping = instance.stopping();
+        match &self.trusted {
+            None => self.serve_app(instance, listener, app, started).await,
+            Some(trusted) => {
+                let app = ProxyHeaders::new(app, trusted.clone());
+                self.serve_app(instance, listener, app, started).await
+            }
+        }
+    }
+
+    async fn serve_app(
+        &self,
+        instance: &Instance,
+        listener: impl Listener,
+        app: impl App,
+        started: &CancellationToken,
+    ) -> Result<usize, Error> {
+        self.spawn_beside(instance);
+        let handle = StopHandle::new();
+        let server = self.configured(Server::new(listener)).stop_handle(handle.clone());
+        let server = server.started(started.clone()).stopping(instance.stopping());
+        let stop = async {
+            let announce = async {
+                started.cancelled().await;
+                self.accepts();
+                pending::<()>().await;
+            };
+            race(self.orders.stopped(), announce).await;
+            handle.drain(self.orders.idle());
+        };
+        let quit = async {
+            self.orders.quit().await;
+            handle.end();
+            pending::<Infallible>().await
+        };
+        match race(quit, server.serve_until(app, stop)).await {
+            Either::Left(never) => match never {},
+            Either::Right(Err(error)) if !started.is_cancelled() => Err(Error::start(error)),
+            Either::Right(ended) => {
+                let cut = ended?;
+                retire(&**self.supervisor, self.orders, self.idle_when_retired()); // there may have been no turn for its task
+                Ok(cut)
+            }
+        }
+    }
+
+    /// What goes on beside the server, for as long as the loop turns.
+    fn spawn_beside(&self, instance: &Instance) {
         if let Some(every) = self.supervisor.beat_every() {
             let beats = beat(Arc::clone(self.supervisor), instance.thread(), every);
             drop(TaskBuilder::new().name("beat").spawn(beats));
         }
         if self.config.requests_max.is_some() {
-            let (stopping, supervisor, orders) = (stopping.clone(), Arc::clone(self.supervisor), self.orders.clone());
+            let (stopping, idle) = (instance.stopping(), self.idle_when_retired());
+            let (supervisor, orders) = (Arc::clone(self.supervisor), self.orders.clone());
             let retires = async move {
                 stopping.cancelled().await;
-                retire(&*supervisor, &orders);
+                retire(&*supervisor, &orders, idle);
             };
             drop(TaskBuilder::new().name("retire").spawn(retires));
         }
-        let server = self.configured(Server::new(listener)).started(started.clone()).stopping(stopping);
-        let announce = async {
-            started.cancelled().await;
-            self.accepts();
-            pending::<()>().await;
-        };
-        let stop = async { race(self.orders.stopped(), announce).await.into_inner() };
-        match race(self.orders.quit(), server.serve_until(app, stop)).await {
-            Either::Left(()) => Ok(usize::try_from(turn::metrics().served.requests_open).unwrap_or(usize::MAX)),
-            Either::Right(Err(error)) if !started.is_cancelled() => Err(Error::start(error)),
-            Either::Right(ended) => {
-                retire(&**self.supervisor, self.orders); // there may have been nothing to drain, and so no turn for the task
-                Ok(ended?)
-            }
-        }
+    }
+
+    /// A worker is replaced before it retires, so that those that idle with it have somewhere to go.
+    fn idle_when_retired(&self) -> Duration {
+        if self.worker.is_some() { IDLE } else { Duration::ZERO }
     }
 
     /// This loop accepts; if it is the last to do so, all do.
@@ -241,7 +306,12 @@ where
             .limits(config.limits)
             .timeouts(config.timeouts)
             .graceful_timeout(config.timeout_graceful.unwrap_or(Duration::MAX))
-            .access_log(config.access_log);
+            .access_log(config.access_log)
+            .root_path(&*config.root_path)
+            .headers(self.fields.clone())
+            .server_header(config.server_header)
+            .date_header(config.date_header)
+            .idle_grace(self.idle_when_retired());
         if let Some(connections) = config.connections_max {
             server = server.connections_max(connections);
         }
@@ -256,6 +326,19 @@ where
     }
 }
 
+fn fields(config: &Config) -> Result<DefaultFields, Error> {
+    let mut fields = DefaultFields::new();
+    for (name, value) in &config.headers {
+        fields.add(name, value.as_bytes()).map_err(|error| Error::told(format!("the header {name:?}: {error}")))?;
+    }
+    Ok(fields)
+}
+
+fn trusted(config: &Config) -> Result<Option<TrustedProxies>, Error> {
+    let list = config.forwarded_allow.as_deref();
+    list.map(str::parse).transpose().map_err(|error| Error::told(format!("who may tell of clients: {error}")))
+}
+
 /// Tells how the loop does, for as long as it turns.
 async fn beat(supervisor: Arc<dyn Supervisor>, thread: usize, every: Duration) {
     let (mut last, mut ticks) = (turn::metrics(), interval(every));
@@ -266,9 +349,27 @@ async fn beat(supervisor: Arc<dyn Supervisor>, thread: usize, every: Duration) {
     }
 }
 
+fn push(listeners: &ListenersHandle, socket: Socket) -> io::Result<()> {
+    match socket {
+        Socket::Tcp(socket) => listeners.push(TcpListener::from_std(socket)?),
+        Socket::Unix(socket) => listeners.push(UnixListener::from_std(socket)?),
+    }
+}
+
+/// Accepts from what it is given, for as long as the loop accepts.
+async fn adopt(orders: Orders, listeners: ListenersHandle) {
+    loop {
+        for socket in poll_fn(|cx| orders.poll_adopted(cx)).await {
+            if let Err(error) = push(&listeners, socket) {
+                log::warn!("a socket of a worker that is gone is not served here: {error}");
+            }
+        }
+    }
+}
+
 /// A loop that stops before any was told to has served its share.
-fn retire(supervisor: &dyn Supervisor, orders: &Orders) {
-    if orders.send(Order::Drain { idle: Duration::ZERO }) {
+fn retire(supervisor: &dyn Supervisor, orders: &Orders, idle: Duration) {
+    if orders.send(Order::Drain { idle }) {
         supervisor.retiring();
     }
 }

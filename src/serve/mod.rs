@@ -38,6 +38,7 @@ use std::io;
 ///
 /// # Errors
 /// Each with the [status](Error::status) with which a program should end.
+#[expect(clippy::needless_pass_by_value, reason = "who has served it is done with it")]
 pub fn run<A: App>(
     config: Config,
     make: impl Fn(&Instance) -> io::Result<A> + Send + Sync + 'static,

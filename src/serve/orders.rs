@@ -47,8 +47,7 @@ struct State {
     waiting: Vec<Waker>,
 }
 
-/// Everything goes on.
-const SERVE: u8 = 0;
+/// Below it, everything goes on.
 const DRAIN: u8 = 1;
 const QUIT: u8 = 2;
 
@@ -77,11 +76,6 @@ impl Orders {
             self.shared.level.store(level, Release);
         }
         rises
-    }
-
-    /// Whether they were told to stop.
-    pub(super) fn is_stopping(&self) -> bool {
-        self.shared.level.load(Acquire) > SERVE
     }
 
     /// Waits until they are told to stop, in whichever way.
@@ -145,5 +139,100 @@ impl Future for Heard<'_> {
             self.waker = Some(cx.waker().clone());
         }
         if self.orders.shared.level.load(Acquire) < self.level { Poll::Pending } else { Poll::Ready(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use evloop_runtime::future::{race, yield_now};
+    use evloop_runtime::{Runtime, spawn};
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    const IDLE: Duration = Duration::from_secs(1);
+
+    fn manual() -> Runtime {
+        Runtime::builder().manual_clock().build().unwrap()
+    }
+
+    #[test]
+    fn stop_only_rises_and_the_first_of_its_kind_counts() {
+        let orders = Orders::default();
+        assert!(orders.send(Order::Drain { idle: IDLE }));
+        assert!(!orders.send(Order::Drain { idle: Duration::ZERO }));
+        assert_eq!(orders.idle(), IDLE);
+        assert!(orders.send(Order::Quit));
+        assert!(!orders.send(Order::Quit) && !orders.send(Order::Drain { idle: IDLE }));
+    }
+
+    #[test]
+    fn loop_that_comes_late_hears_what_was_told_before() {
+        let orders = Orders::default();
+        orders.send(Order::Quit);
+        manual().block_on(async {
+            orders.stopped().await;
+            orders.quit().await;
+        });
+    }
+
+    #[test]
+    fn who_waits_for_the_end_is_not_woken_for_good_by_what_comes_before() {
+        let (orders, told) = (Orders::default(), Rc::new(RefCell::new(Vec::new())));
+        manual().block_on(async {
+            for (name, quits) in [("drain", false), ("quit", true)] {
+                let (orders, told) = (orders.clone(), Rc::clone(&told));
+                drop(spawn(async move {
+                    if quits {
+                        orders.quit().await
+                    } else {
+                        orders.stopped().await
+                    }
+                    told.borrow_mut().push(name);
+                }));
+            }
+            yield_now().await;
+            orders.send(Order::Drain { idle: IDLE });
+            yield_now().await;
+            yield_now().await;
+            assert_eq!(*told.borrow(), ["drain"]);
+            orders.send(Order::Quit);
+            yield_now().await;
+            yield_now().await;
+            assert_eq!(*told.borrow(), ["drain", "quit"]);
+        });
+    }
+
+    #[test]
+    fn loop_that_sleeps_is_woken_from_another_thread() {
+        let orders = Orders::default();
+        let remote = orders.clone();
+        let teller = std::thread::spawn(move || remote.send(Order::Drain { idle: IDLE }));
+        Runtime::new().unwrap().block_on(orders.stopped());
+        assert!(teller.join().unwrap());
+    }
+
+    #[test]
+    fn sockets_are_adopted_once() {
+        let orders = Orders::default();
+        let socket = || Socket::Tcp(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        orders.send(Order::Adopt(vec![socket()]));
+        orders.send(Order::Adopt(vec![socket(), socket()]));
+        manual().block_on(async {
+            assert_eq!(std::future::poll_fn(|cx| orders.poll_adopted(cx)).await.len(), 3);
+            let none_left = race(std::future::poll_fn(|cx| orders.poll_adopted(cx)), yield_now()).await;
+            assert!(matches!(none_left, evloop_runtime::future::Either::Right(())));
+        });
+    }
+
+    #[test]
+    fn line_of_those_who_wait_does_not_grow_with_their_polls() {
+        let orders = Orders::default();
+        manual().block_on(async {
+            for _ in 0..100 {
+                race(orders.stopped(), yield_now()).await.into_inner();
+            }
+        });
+        assert_eq!(orders.lock().waiting.len(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! Which processor each loop stays on: sched_setaffinity(2).
+//! Which processor each loop stays on: `sched_setaffinity(2)`.
 //!
 //! The loops of a server are numbered through, those of the first worker first, and take the processors that the process may
 //! use in turn. Threads that a loop starts, as those of its pool, stay on the same processor: what belongs to one loop keeps

@@ -13,6 +13,7 @@
 use super::Config;
 use super::alone::Alone;
 use super::control::ControlSocket;
+use super::loops::IDLE;
 use super::notify;
 use super::orders::{Order, Orders};
 use super::sockets::Sockets;
@@ -29,9 +30,6 @@ use std::{io, process};
 
 /// What a process that a signal ended is told by: 128 and the signal's number.
 const ENDED_BY_INTERRUPT: i32 = 130;
-
-/// For how long those that idle are kept when a supervisor stops the server: a balancer in front may learn of it only now.
-const IDLE: Duration = Duration::from_secs(1);
 
 /// How often it is told what the stop waits for.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
@@ -57,7 +55,7 @@ impl Ear {
     /// When there are no descriptors, or no thread.
     pub(super) fn new(config: &Config, orders: &Orders, sockets: Sockets, alone: &Arc<Alone>) -> io::Result<Ear> {
         let (over, is_over) = oneshot::channel();
-        let (hears, hearing) = mpsc::sync_channel(1);
+        let (tells, told) = mpsc::sync_channel(1);
         let governor = Governor {
             orders: orders.clone(),
             alone: Arc::clone(alone),
@@ -70,20 +68,20 @@ impl Ear {
             let listen = || io::Result::Ok((listen()?, ControlSocket::open(&control, false)?));
             let begun = Runtime::new().and_then(|runtime| Ok((runtime.enter(listen)?, runtime)));
             let heard = begun.map(|((signals, control), runtime)| {
-                drop(hears.send(Ok(())));
+                drop(tells.send(Ok(())));
                 if let Some(control) = control {
                     let alone = Arc::clone(&governor.alone);
-                    let tells = control.serve(move || alone.status());
-                    drop(runtime.enter(|| TaskBuilder::new().name("control").spawn(tells)));
+                    let serves = control.serve(move || alone.status());
+                    drop(runtime.enter(|| TaskBuilder::new().name("control").spawn(serves)));
                 }
                 runtime.block_on(governor.govern(signals, sockets, is_over));
             });
             if let Err(error) = heard {
-                drop(hears.send(Err(error)));
+                drop(tells.send(Err(error)));
             }
         };
         let thread = thread::Builder::new().name("signals".to_owned()).spawn(hear)?;
-        hearing.recv().expect("the thread says in any case how it has begun")?;
+        told.recv().expect("the thread says in any case how it has begun")?;
         Ok(Ear { over: Some(over), thread: Some(thread) })
     }
 }
@@ -124,7 +122,10 @@ impl Governor {
         match race(&mut is_over, race(hear(&mut signals), self.orders.stopped())).await {
             Either::Left(_) => return,
             Either::Right(Either::Left(signal)) => self.obey(signal),
-            Either::Right(Either::Right(())) if self.alone.was_ready() => self.begin_to_stop(""),
+            Either::Right(Either::Right(())) if self.alone.was_ready() => {
+                let waits = self.alone.waits_for();
+                self.begin_to_stop("", &waits);
+            }
             Either::Right(Either::Right(())) => {} // it fails to start, and whoever started it is told why
         }
         drop(sockets); // who comes now is refused, or is a successor's
@@ -147,25 +148,26 @@ impl Governor {
             SignalKind::INTERRUPT => Order::Drain { idle: Duration::ZERO },
             _ => Order::Drain { idle: IDLE },
         };
-        let quits = matches!(order, Order::Quit);
+        let (quits, waits) = (matches!(order, Order::Quit), self.alone.waits_for());
         if !self.orders.send(order) {
             return;
         }
         if quits {
-            log::info!("{signal}: ending at once");
+            log::info!("{signal}: ending at once, without waiting for {waits}");
             self.force_at = Some(now() + QUIT_LIMIT);
         } else {
-            self.begin_to_stop(&format!("{signal}: "));
+            self.begin_to_stop(&format!("{signal}: "), &waits);
         }
     }
 
-    fn begin_to_stop(&mut self, why: &str) {
+    /// `waits` is what it had to do when it was told to stop.
+    fn begin_to_stop(&mut self, why: &str, waits: &str) {
         self.alone.drains();
         let after = |limit| now().checked_add(limit);
         self.stop_by = self.limit.and_then(after);
         self.force_at = self.limit.and_then(|limit| after(limit.saturating_mul(2).saturating_add(FORCE_AFTER)));
         let at_most = self.limit.map_or_else(String::new, |limit| format!(", for {} s at most", limit.as_secs_f64()));
-        let waits = format!("waiting for {}{at_most}", self.alone.waits_for());
+        let waits = format!("waiting for {waits}{at_most}");
         log::info!("{why}stopping, {waits}; one signal more ends it at once");
         notify::stopping(&waits);
     }
@@ -179,7 +181,9 @@ impl Governor {
         }
         let left = self.stop_by.map(|at| at.saturating_duration_since(now).as_secs_f64().ceil());
         let left = left.filter(|left| *left > 0.0).map_or_else(String::new, |left| format!(", {left} s yet"));
-        log::info!("still waiting for {waits}{left}");
+        let still = format!("still waiting for {waits}{left}");
+        log::info!("{still}");
+        notify::status(&still);
     }
 }
 

@@ -69,7 +69,7 @@ impl Lengths {
 
     /// The server stops, and gives connections that idle so long for a last request.
     pub(super) fn leave_after(&self, idle: Duration) {
-        self.leave.set(Some(millis(idle)).filter(|_| !idle.is_zero()));
+        self.leave.set((!idle.is_zero()).then(|| millis(idle)));
     }
 
     /// Whether connections that idle while the server stops are kept for a while.

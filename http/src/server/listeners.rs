@@ -14,8 +14,8 @@ use std::task::{Context, Poll, Waker};
 /// Any number of listeners, of TCP and of Unix domain sockets, for one server.
 ///
 /// They are served in turn: after a connection of one, the others are asked first. What ends one of them, ends the server.
-/// More can be [given](ListenersHandle::push) to it while it serves. Who listens at one place alone spares a look at each
-/// byte's kind of way by giving that [`Listener`] to the [`Server`](super::Server) as it is.
+/// More can be [given](ListenersHandle::push) to it while it serves. A server that listens at one place alone needs none of
+/// this: it takes that [`Listener`] itself.
 ///
 /// # Examples
 /// ```
@@ -26,7 +26,7 @@ use std::task::{Context, Poll, Waker};
 /// evloop_runtime::block_on(async {
 ///     let mut listeners = Listeners::new();
 ///     listeners.push(TcpListener::bind("127.0.0.1:0")?)?;
-///     listeners.push(TcpListener::bind("[::1]:0").or_else(|_no_ipv6_here| TcpListener::bind("127.0.0.1:0"))?)?;
+///     listeners.push(TcpListener::bind("127.0.0.1:0")?)?;
 ///     let handle = listeners.handle();
 ///     let app = Router::new().get("/", |_: Request| async { "Hello" });
 ///     let server = evloop_runtime::spawn(Server::new(listeners).serve(app));
@@ -37,7 +37,7 @@ use std::task::{Context, Poll, Waker};
 /// ```
 #[derive(Debug, Default)]
 pub struct Listeners {
-    listeners: Vec<AnyListener>,
+    all: Vec<AnyListener>,
     /// Whose turn it is.
     next: usize,
     handle: ListenersHandle,
@@ -103,11 +103,11 @@ impl Listener for Listeners {
     type Stream = AnyStream;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(AnyStream, Option<SocketAddr>)>> {
-        self.listeners.append(&mut self.handle.door.given.borrow_mut());
-        let count = self.listeners.len();
+        self.all.append(&mut self.handle.door.given.borrow_mut());
+        let count = self.all.len();
         for nth in 0..count {
             let at = (self.next + nth) % count;
-            if let Poll::Ready(accepted) = self.listeners[at].poll_accept(cx) {
+            if let Poll::Ready(accepted) = self.all[at].poll_accept(cx) {
                 self.next = at + 1;
                 return Poll::Ready(accepted);
             }

@@ -127,25 +127,30 @@ impl<L: Listener> Server<L> {
     /// How long a stop keeps the connections that idle, and those that have not sent anything yet: each may send one more
     /// request, whose response says that it is the last. The default is not at all: they are closed at once.
     ///
-    /// A client that keeps its connections may be sending a request on one while it is closed, and cannot know whether it
-    /// was served (RFC 9112 section 9.3.1). One that is asked often is told by its next response, where it has a second for
-    /// it; so no request fails when a server is replaced by another one. The [limit](Server::graceful_timeout) of the stop
-    /// and that of an idle connection hold all the same, and the stop does not wait for longer than there are connections.
+    /// A client that keeps its connections may be sending a request on one just when it is closed, and cannot know whether
+    /// that was served (RFC 9112 section 9.3.1). With a second of grace, a client that sends often is told by its next
+    /// response to go elsewhere, so that no request fails when a server is replaced by another one. A response that had
+    /// begun before the stop leaves its client the same time for one more request.
+    ///
+    /// The [limit](Server::graceful_timeout) of the stop and that of an idle connection hold all the same, and the stop does
+    /// not wait for longer than there are connections.
     ///
     /// # Examples
     /// ```
     /// use evloop_http::router::{Request, Router};
     /// use evloop_http::testing;
+    /// use evloop_runtime::time::sleep;
     /// use std::time::Duration;
     ///
     /// let app = Router::new().get("/", |_: Request| async { "Hello" });
     /// testing::drive_with(|server| server.idle_grace(Duration::from_secs(1)), app, async |client| {
     ///     let mut connection = client.connection();
+    ///     sleep(Duration::from_millis(1)).await; // it is taken, and idles
     ///     let stop = evloop_runtime::spawn({
     ///         let client = client.clone();
     ///         async move { client.stop().await }
     ///     });
-    ///     evloop_runtime::time::sleep(Duration::from_millis(1)).await; // so that both are under way
+    ///     sleep(Duration::from_millis(1)).await; // the stop has begun
     ///     connection.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     ///     assert!(connection.until("Hello").await.contains("connection: close\r\n"));
     ///     drop(connection);

@@ -157,6 +157,7 @@ impl<S: Stream, A: App> Serve<S, A> {
             ready!(self.poll_write(cx))?;
             let working = self.working.take().expect("looked at above");
             self.shared.keep_working(working);
+            self.idle = Wait::KeepAlive;
             return Poll::Ready(Ok(Done::Next));
         }
         let many = self.unwritten as usize >= self.shared.config.limits.pipelined_max.max(1);
@@ -167,7 +168,7 @@ impl<S: Stream, A: App> Serve<S, A> {
         let exchange = own(&mut working.exchange);
         match exchange.receive_head(bytes, &self.shared.config.limits, &self.shared.date()) {
             Ok(Some(used)) => {
-                exchange.endpoints.set(self.endpoints);
+                *exchange.endpoints.get_mut() = self.endpoints;
                 input.use_up(&mut working.input, used);
                 self.begin();
                 Poll::Ready(Ok(Done::Next))
@@ -191,7 +192,6 @@ impl<S: Stream, A: App> Serve<S, A> {
         let config = &self.shared.config;
         self.progress = true;
         self.requests += 1;
-        self.idle = Wait::KeepAlive;
         if config.limits.requests_per_connection_max.is_some_and(|max| self.requests >= max) {
             working.exchange.with(|connection, _| connection.close_after_response());
         }

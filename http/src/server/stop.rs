@@ -6,8 +6,8 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Tells one server to stop, and how: for who learns only then how much time there is, or may change its mind. Clones tell
-/// the same server, which is given one by [`Server::stop_handle`](super::Server::stop_handle).
+/// Tells one server to stop, and how, where that is not known beforehand or may change meanwhile. Clones tell the same
+/// server, which is given one by [`Server::stop_handle`](super::Server::stop_handle).
 ///
 /// A server with several loops has one for each, on the thread of that loop.
 ///

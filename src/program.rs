@@ -8,6 +8,7 @@ use evloop::http::files::Files;
 use evloop::serve::{self, Instance};
 use evloop::signal::{SignalKind, signal};
 use evloop::{spawn_blocking, task, turn};
+use log::Record;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -80,7 +81,8 @@ fn tell_on_signal() -> io::Result<()> {
     Ok(())
 }
 
-/// Lines of the access log are printed as they are, for the programs that read them; others say when and how bad.
+/// Lines of the access log are printed as they are, for the programs that read them; others say when, how bad, and of which
+/// worker.
 fn log_to_stderr(options: &Serve) {
     let mut logger = env_logger::Builder::new();
     logger.filter_level(options.log_level).write_style(options.use_colors);
@@ -88,6 +90,10 @@ fn log_to_stderr(options: &Serve) {
     logger.format(move |out, record| {
         if record.target() == access_log::TARGET {
             writeln!(out, "{}", record.args())
+        } else if let Some(number) = serve::worker() {
+            let metadata = record.metadata().clone();
+            let named = format_args!("worker {number}: {}", record.args());
+            usual.format(out, &Record::builder().metadata(metadata).args(named).build())
         } else {
             usual.format(out, record)
         }

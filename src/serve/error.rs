@@ -20,6 +20,11 @@ impl Error {
         Error { status: 1, error: io::Error::other(text.into()) }
     }
 
+    /// With a status of its own, and a reason that is not the system's.
+    pub(super) fn with_status(status: u8, text: impl Into<String>) -> Error {
+        Error { status, error: io::Error::other(text.into()) }
+    }
+
     /// The exit status that tells a supervisor what has happened: 1, or 3 when the application or all workers failed to start,
     /// as with uvicorn and gunicorn.
     pub fn status(&self) -> u8 {

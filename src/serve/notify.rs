@@ -13,6 +13,19 @@ pub(super) fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
 }
 
+/// Its workers are being replaced; then it is [`ready`] again.
+pub(super) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(error) => log::warn!("systemd is not told of the reload: {error}"),
+    }
+}
+
+/// Another process is the one to be told by signals.
+pub(super) fn main_pid(pid: u32) {
+    tell(&[NotifyState::MainPid(pid)]);
+}
+
 /// It begins to stop.
 pub(super) fn stopping(status: &str) {
     tell(&[NotifyState::Stopping, NotifyState::Status(&one_line(status))]);

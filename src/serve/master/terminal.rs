@@ -1,0 +1,50 @@
+//! Whether a hang-up is one.
+//!
+//! A server is told by `SIGHUP` to replace its workers, and the kernel tells by the same signal that the terminal is gone from
+//! which a process was started. To take the one for the other, as servers mostly do, leaves a server behind that nobody sees.
+//! Who wants that starts it with nohup(1), which ignores the signal, or apart from a terminal, as supervisors do.
+
+use rustix::io::Errno;
+use std::fs::{self, File};
+
+/// The terminal that is this process's, whatever its standard streams are; tty(4).
+const TERMINAL: &str = "/dev/tty";
+
+/// The terminal from which a process was started.
+#[derive(Debug)]
+pub(super) struct Terminal {
+    /// Its end is the end of the process.
+    counts: bool,
+}
+
+impl Terminal {
+    /// That of this process, if any; to be asked for before signals are listened for.
+    pub(super) fn of_this_process() -> Terminal {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        Terminal { counts: File::open(TERMINAL).is_ok() && !ignores_hangup(&status) }
+    }
+
+    /// Whether there was one, and is no more.
+    pub(super) fn is_gone(&self) -> bool {
+        let gone = |error: std::io::Error| error.raw_os_error() == Some(Errno::NXIO.raw_os_error());
+        self.counts && File::open(TERMINAL).is_err_and(gone)
+    }
+}
+
+/// Whether a process of that `/proc/PID/status` ignores `SIGHUP`, the first of all signals; proc(5).
+fn ignores_hangup(status: &str) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).is_some_and(|bits| bits & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hangup_is_ignored_where_the_kernel_says_so() {
+        assert!(ignores_hangup("Name:\tevloop\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000000\n"));
+        assert!(!ignores_hangup("Name:\tevloop\nSigIgn:\t0000000000001000\nSigCgt:\t0000000000000001\n"));
+        assert!(!ignores_hangup(""));
+    }
+}

@@ -1,0 +1,265 @@
+//! The worker's side: it is given its sockets by a master, serves, and tells that master how it does.
+//!
+//! Its loops serve and do nothing else. All that passes between the two goes through one more thread, the master's *ear*,
+//! which has a loop of its own: so a worker whose loops hang still hears that it is to end. Beats come from the loops all the
+//! same, and what a loop has to tell goes to the ear by a bounded channel; where a master does not read, beats are dropped.
+//!
+//! # Why no worker outlives its master
+//! The other end of the channel is the master's alone. Whatever ends the master, the kernel closes it, the worker sees the
+//! end, finishes what it has begun, and is ended by its ear if that takes too long. One that is stopped (`SIGSTOP`) would see
+//! nothing, so it has the kernel send it `SIGCONT` when its master dies (`PR_SET_PDEATHSIG`, prctl(2)).
+//!
+//! # Signals
+//! `SIGTERM` has it finish, with another in its place; `SIGQUIT` ends it. `SIGINT` and `SIGHUP`, which a terminal sends to all
+//! of its processes, and what else is meant for the master, are left to the master.
+
+use super::channel::{self, FromWorker, Inbox, ToWorker};
+use super::loops::{self, Supervisor};
+use super::orders::{Order, Orders};
+use super::role;
+use super::sockets::Socket;
+use super::status::LoopBeat;
+use super::{Config, Error, Instance};
+use evloop_http::asgi::App;
+use evloop_runtime::net::UnixStream;
+use evloop_runtime::observe::SlowPoll;
+use evloop_runtime::signal::{SignalKind, Signals, signals};
+use evloop_runtime::sync::remote;
+use evloop_runtime::time::{Sleep, sleep};
+use evloop_runtime::{Runtime, TaskBuilder, select};
+use rustix::process::{Signal, set_parent_process_death_signal};
+use std::convert::Infallible;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+use std::{io, process, thread};
+
+/// Under what name a worker logs what it hears.
+const TARGET: &str = "evloop::worker";
+
+/// How many messages wait for the master at most; a loop has one a second.
+const OUTBOX_MAX: usize = 256;
+
+/// So long after the time for a graceful stop, a worker without a master is ended by force.
+const FORCE_AFTER: Duration = Duration::from_secs(5);
+
+/// The graceful stop of a worker without a master, where it may else take as long as it likes.
+const GRACEFUL: Duration = Duration::from_secs(10);
+
+/// How long loops may take to end at once.
+const QUIT_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long the last words may take on their way.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// For how long those that idle are kept, for a request that is on its way.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Serves as the worker of that number until it is told to end, and then ends the process: what a program does after it has
+/// served is the master's, and would else be done by each worker.
+///
+/// # Errors
+/// When it cannot talk with its master. Why its loops have failed the master is told, and tells.
+pub(super) fn run<A, F>(number: usize, config: &Config, make: &F) -> Result<Infallible, Error>
+where
+    A: App,
+    F: Fn(&Instance) -> io::Result<A> + Sync,
+{
+    set_parent_process_death_signal(Some(Signal::CONT)).map_err(io::Error::from)?;
+    let channel = role::take_channel()?;
+    let orders = Orders::default();
+    let (outbox, mail) = remote::channel(OUTBOX_MAX);
+    let (begin, begins) = mpsc::channel();
+    let (wrote, written) = mpsc::channel();
+    let (orders_of_ear, outbox_of_ear) = (orders.clone(), outbox.clone());
+    let graceful = config.timeout_graceful.unwrap_or(GRACEFUL);
+    let threads = config.threads.max(1);
+    let hear = move || {
+        let ear = Ear {
+            orders: orders_of_ear,
+            outbox: outbox_of_ear,
+            begin: Some(begin),
+            sockets: (0..threads).map(|_| Vec::new()).collect(),
+            force: None,
+        };
+        if let Err(error) = ear.run(channel, mail, wrote, graceful) {
+            log::error!(target: TARGET, "cannot talk with the master: {error}");
+            process::exit(1);
+        }
+    };
+    drop(thread::Builder::new().name("master's ear".to_owned()).spawn(hear)?);
+    let Ok(sockets) = begins.recv() else { process::exit(0) }; // it was told to end before it was told to begin
+    let supervisor: Arc<dyn Supervisor> = Arc::new(Reporter(outbox.clone()));
+    let ended = loops::run(config, Some(number), sockets, make, &orders, &supervisor);
+    let (last, status) = match ended {
+        Ok(cut) => (FromWorker::Ended { cut }, 0),
+        Err(error) => (FromWorker::Failed { text: error.to_string(), status: error.status() }, error.status()),
+    };
+    if outbox.blocking_send(last).is_ok() {
+        let _in_time = written.recv_timeout(LAST_WORDS);
+    }
+    process::exit(status.into())
+}
+
+/// Tells the master what loops tell.
+struct Reporter(remote::Sender<FromWorker>);
+
+impl Reporter {
+    /// A master that does not read for minutes misses something, and no loop waits for it.
+    fn tell(&self, message: FromWorker) {
+        drop(self.0.try_send(message));
+    }
+}
+
+impl Supervisor for Reporter {
+    fn ready(&self) {
+        self.tell(FromWorker::Ready);
+    }
+
+    fn beat(&self, thread: usize, beat: LoopBeat) {
+        self.tell(FromWorker::Beat { thread, beat });
+    }
+
+    fn slow(&self, thread: usize, slow: &SlowPoll) {
+        self.tell(FromWorker::Slow { thread, text: slow.to_string(), over: slow.over });
+    }
+
+    fn retiring(&self) {
+        self.tell(FromWorker::Retiring);
+    }
+}
+
+/// The thread between the master and the loops.
+struct Ear {
+    orders: Orders,
+    outbox: remote::Sender<FromWorker>,
+    /// Who waits to be told to begin.
+    begin: Option<mpsc::Sender<Vec<Vec<Socket>>>>,
+    /// For each loop, those that have come until it begins.
+    sockets: Vec<Vec<Socket>>,
+    /// When the process is ended, whatever its loops do.
+    force: Option<Sleep>,
+}
+
+impl Ear {
+    fn run(
+        self,
+        channel: OwnedFd,
+        mail: remote::Receiver<FromWorker>,
+        wrote: mpsc::Sender<()>,
+        graceful: Duration,
+    ) -> io::Result<()> {
+        Runtime::new()?.block_on(async {
+            let signals = signals(&[
+                SignalKind::TERMINATE,
+                SignalKind::QUIT,
+                SignalKind::INTERRUPT,
+                SignalKind::HANGUP,
+                SignalKind::USER_DEFINED_1,
+                SignalKind::USER_DEFINED_2,
+                SignalKind::TERMINAL_READ,
+                SignalKind::TERMINAL_WRITE,
+            ])?;
+            let stream = role::on_loop(channel)?;
+            let writer = write(Rc::clone(&stream), mail, wrote);
+            drop(TaskBuilder::new().name("mouth").spawn(writer));
+            self.hear(Inbox::new(stream), signals, graceful).await
+        })
+    }
+
+    /// Hears until the process ends.
+    async fn hear(mut self, mut inbox: Inbox, mut signals: Signals, graceful: Duration) -> io::Result<()> {
+        let mut has_master = true;
+        loop {
+            let force = async {
+                match &mut self.force {
+                    Some(force) => force.await,
+                    None => std::future::pending().await,
+                }
+            };
+            select! {
+                () = force => {
+                    log::error!(target: TARGET, "ended by force: its loops do not end");
+                    process::exit(1);
+                }
+                come = inbox.recv(), if has_master => match come {
+                    Ok(Some((message, sockets))) => self.obey(message, sockets)?,
+                    ended => {
+                        has_master = false;
+                        self.lose_master(ended.err(), graceful);
+                    }
+                },
+                signal = signals.recv() => match signal? {
+                    SignalKind::TERMINATE => self.retire(),
+                    SignalKind::QUIT => self.quit(),
+                    _ => {}
+                },
+            }
+        }
+    }
+
+    fn obey(&mut self, message: ToWorker, sockets: Vec<OwnedFd>) -> io::Result<()> {
+        match message {
+            ToWorker::Sockets(loops) => {
+                let sockets: Vec<Socket> = sockets.into_iter().map(Socket::try_from).collect::<io::Result<_>>()?;
+                if self.begin.is_none() {
+                    self.orders.send(Order::Adopt(sockets));
+                    return Ok(());
+                }
+                for (of_loop, socket) in loops.into_iter().zip(sockets) {
+                    let place = self.sockets.get_mut(of_loop);
+                    place.ok_or_else(|| io::Error::other(format!("there is no loop {of_loop}")))?.push(socket);
+                }
+            }
+            ToWorker::Serve => {
+                if let Some(begin) = self.begin.take() {
+                    drop(begin.send(std::mem::take(&mut self.sockets)));
+                }
+            }
+            ToWorker::Drain { idle_ms } => self.drain(Duration::from_millis(idle_ms)),
+            ToWorker::Quit => self.quit(),
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self, idle: Duration) {
+        self.begin = None; // it need not begin any more
+        self.orders.send(Order::Drain { idle });
+    }
+
+    /// Somebody has sent `SIGTERM`.
+    fn retire(&mut self) {
+        drop(self.outbox.try_send(FromWorker::Retiring));
+        self.drain(IDLE);
+    }
+
+    fn quit(&mut self) {
+        self.begin = None;
+        self.orders.send(Order::Quit);
+        self.force = Some(sleep(QUIT_LIMIT));
+    }
+
+    fn lose_master(&mut self, error: Option<io::Error>, graceful: Duration) {
+        match error {
+            Some(error) => log::error!(target: TARGET, "finishing what has begun: {error}"),
+            None => log::warn!(target: TARGET, "the master is gone: finishing what has begun"),
+        }
+        self.drain(IDLE);
+        self.force.get_or_insert_with(|| sleep(graceful.saturating_add(FORCE_AFTER)));
+    }
+}
+
+/// Writes to the master what comes; tells when the last words are written.
+async fn write(stream: Rc<UnixStream>, mut mail: remote::Receiver<FromWorker>, wrote: mpsc::Sender<()>) {
+    while let Some(message) = mail.recv().await {
+        let is_last = matches!(message, FromWorker::Ended { .. } | FromWorker::Failed { .. });
+        if channel::send(&stream, &message, &[]).await.is_err() {
+            return; // the master is gone, as the ear hears
+        }
+        if is_last {
+            let _heard = wrote.send(());
+        }
+    }
+}

@@ -118,7 +118,7 @@ impl Fleet {
             None => log::error!(target: TARGET, "{process} {cause}; its successor is on the way"),
             Some(Moment::ZERO) => log::error!(target: TARGET, "{process} {cause}; it is replaced at once"),
             Some(pause) => {
-                log::error!(target: TARGET, "{process} {cause}; it is replaced in {} s", pause.as_secs_f64())
+                log::error!(target: TARGET, "{process} {cause}; it is replaced in {} s", pause.as_secs_f64());
             }
         }
     }

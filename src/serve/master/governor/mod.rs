@@ -125,7 +125,7 @@ impl Governor {
             SignalKind::USER_DEFINED_1 => self.rows.values().for_each(|row| row.child.signal(signal)),
             _ if stopping => log::info!(target: TARGET, "{signal} changes nothing: stopping"),
             _ if self.upgrade.is_some() => {
-                log::warn!(target: TARGET, "{signal} changes nothing: a new binary is taking over")
+                log::warn!(target: TARGET, "{signal} changes nothing: a new binary is taking over");
             }
             SignalKind::HANGUP => {
                 notify::reloading();

@@ -585,7 +585,10 @@ fn systemd_is_told_that_it_serves_that_it_lives_and_that_it_stops() {
     client.begin("/held");
     server.signal("TERM");
     let stopping = letters.find(|letter| letter.starts_with("STOPPING=1\n")).unwrap();
-    assert!(stopping.contains("STATUS=waiting for 1 request on 1 connection, for 10 s at most\n"), "{stopping}");
+    assert!(
+        stopping.contains("STATUS=stopping, waiting for 1 request on 1 connection, for 10 s at most\n"),
+        "{stopping}"
+    );
     assert_eq!(server.end().0, Some(0));
 }
 

@@ -93,18 +93,18 @@ impl Alone {
         all
     }
 
-    /// What keeps it from ending, in words.
-    pub(super) fn waits_for(&self) -> String {
+    /// What clients have under way, in words.
+    pub(super) fn under_way(&self) -> Option<String> {
         let loops = self.loops.lock().unwrap_or_else(PoisonError::into_inner);
         let served = loops.iter().map(|handle| handle.metrics().served);
         let (requests, connections) =
             served.fold((0, 0), |sum, served| (sum.0 + served.requests_open, sum.1 + served.connections_open));
         match (requests, connections) {
-            (0, 0) => "the application".to_owned(),
-            (0, connections) => count(connections, "connection"),
-            (requests, 0) => count(requests, "request"),
+            (0, 0) => None,
+            (0, connections) => Some(count(connections, "connection")),
+            (requests, 0) => Some(count(requests, "request")),
             (requests, connections) => {
-                format!("{} on {}", count(requests, "request"), count(connections, "connection"))
+                Some(format!("{} on {}", count(requests, "request"), count(connections, "connection")))
             }
         }
     }

@@ -123,8 +123,8 @@ impl Governor {
             Either::Left(_) => return,
             Either::Right(Either::Left(signal)) => self.obey(signal),
             Either::Right(Either::Right(())) if self.alone.was_ready() => {
-                let waits = self.alone.waits_for();
-                self.begin_to_stop("", &waits);
+                let under_way = self.alone.under_way();
+                self.begin_to_stop("", under_way);
             }
             Either::Right(Either::Right(())) => {} // it fails to start, and whoever started it is told why
         }
@@ -148,33 +148,34 @@ impl Governor {
             SignalKind::INTERRUPT => Order::Drain { idle: Duration::ZERO },
             _ => Order::Drain { idle: IDLE },
         };
-        let (quits, waits) = (matches!(order, Order::Quit), self.alone.waits_for());
+        let (quits, under_way) = (matches!(order, Order::Quit), self.alone.under_way());
         if !self.orders.send(order) {
             return;
         }
         if quits {
-            log::info!("{signal}: ending at once, without waiting for {waits}");
+            let cut = under_way.map_or_else(String::new, |what| format!(", without waiting for {what}"));
+            log::info!("{signal}: ending at once{cut}");
             self.force_at = Some(now() + QUIT_LIMIT);
         } else {
-            self.begin_to_stop(&format!("{signal}: "), &waits);
+            self.begin_to_stop(&format!("{signal}: "), under_way);
         }
     }
 
-    /// `waits` is what it had to do when it was told to stop.
-    fn begin_to_stop(&mut self, why: &str, waits: &str) {
+    /// With what was under way when it was told to.
+    fn begin_to_stop(&mut self, why: &str, under_way: Option<String>) {
         self.alone.drains();
         let after = |limit| now().checked_add(limit);
         self.stop_by = self.limit.and_then(after);
         self.force_at = self.limit.and_then(|limit| after(limit.saturating_mul(2).saturating_add(FORCE_AFTER)));
         let at_most = self.limit.map_or_else(String::new, |limit| format!(", for {} s at most", limit.as_secs_f64()));
-        let waits = format!("waiting for {waits}{at_most}");
-        log::info!("{why}stopping, {waits}; one signal more ends it at once");
-        notify::stopping(&waits);
+        let waits = under_way.map_or_else(String::new, |what| format!(", waiting for {what}{at_most}"));
+        log::info!("{why}stopping{waits}; one signal more ends it at once");
+        notify::stopping(&format!("stopping{waits}"));
     }
 
     /// What it waits for still, and for how long yet.
     fn tell(&self) {
-        let (now, waits) = (now(), self.alone.waits_for());
+        let (now, waits) = (now(), self.alone.under_way().unwrap_or_else(|| "the application".to_owned()));
         if self.force_at.is_some_and(|at| at <= now) {
             log::error!("ended by force, while waiting for {waits}");
             process::exit(1);

@@ -84,6 +84,8 @@ pub(super) enum ToSuccessor {
     TakeOver { workers: usize, opened: usize },
     /// The old one is about to end: all that can be had only once is the new one's.
     Yours,
+    /// Both are to end: finish what has begun.
+    Finish,
 }
 
 impl Message for ToSuccessor {

@@ -30,6 +30,7 @@ use evloop_runtime::{Runtime, TaskBuilder, select};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::convert::Infallible;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -84,10 +85,12 @@ where
             sockets: (0..threads).map(|_| Vec::new()).collect(),
             force: None,
         };
-        if let Err(error) = ear.run(channel, mail, wrote, graceful) {
-            log::error!(target: TARGET, "cannot talk with the master: {error}");
-            process::exit(1);
+        match catch_unwind(AssertUnwindSafe(|| ear.run(channel, mail, wrote, graceful))) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log::error!(target: TARGET, "cannot talk with the master: {error}"),
+            Err(_) => log::error!(target: TARGET, "the master's ear panicked"),
         }
+        process::exit(1) // without an ear it could outlive its master
     };
     drop(thread::Builder::new().name("master's ear".to_owned()).spawn(hear)?);
     let Ok(sockets) = begins.recv() else { process::exit(0) }; // it was told to end before it was told to begin

@@ -52,7 +52,7 @@ use evloop_runtime::signal::{SignalKind, Signals, signals};
 use evloop_runtime::sync::mpsc;
 use evloop_runtime::time::{interval, sleep};
 use evloop_runtime::{AbortOnDrop, Runtime, TaskBuilder, select};
-use fleet::{Fleet, Outcome, Rules};
+use fleet::{Fleet, IDLE, Outcome, Rules};
 use governor::{Governor, News, count};
 use program::Program;
 use std::cell::RefCell;
@@ -98,12 +98,11 @@ pub(super) fn succeed(config: &Config) -> Result<(), Error> {
         let (sockets, workers, opened) = inheritance.receive(config).await?;
         let (fleet, news) = (fleet_of(config, workers), mpsc::channel(NEWS_MAX));
         let heir = inheritance.attend(news.0.clone());
-        let governor = Governor::new(config.clone(), program, terminal, sockets, fleet, news.0);
+        let mut governor = Governor::new(config.clone(), program, terminal, sockets, fleet, news.0);
+        governor.inherit(opened);
         let mut master = Master::new(governor, news.1)?;
         master.heir = Some(heir);
-        master.governor.borrow_mut().inherit(opened);
         let governed = master.govern().await;
-        master.governor.borrow_mut().close_sockets();
         if let (Err(error), Some(heir)) = (&governed, master.heir.take()) {
             heir.fail(error.to_string()).await;
         }
@@ -189,7 +188,7 @@ impl Master {
             let pause = self.governor.borrow().pause();
             select! {
                 signal = self.signals.recv() => self.governor.borrow_mut().obey(signal?),
-                Some(news) = self.news.recv() => self.hear(news)?,
+                Some(news) = self.news.recv() => self.hear(news),
                 () = sleep(pause) => {}
             }
         };
@@ -209,22 +208,30 @@ impl Master {
         governor.fleet.outcome(governor.clock.now()).filter(|_| !governor.has_successor())
     }
 
-    fn hear(&mut self, news: News) -> Result<(), Error> {
+    fn hear(&mut self, news: News) {
         let News::Old(heard) = news else {
             self.governor.borrow_mut().hear(news);
-            return Ok(());
+            return;
         };
-        let Some(heir) = self.heir.take() else { return Ok(()) };
-        if heard == FromOld::Gone && !heir.is_ready {
-            self.heir = Some(heir);
-            return Err(Error::told("the old master ended before its successor was ready"));
+        if self.governor.borrow().fleet.is_stopping() {
+            return;
         }
-        self.inherit();
-        Ok(())
+        let is_ready = self.heir.as_ref().is_some_and(|heir| heir.is_ready);
+        match heard {
+            FromOld::Yours => self.inherit(),
+            FromOld::Gone if is_ready => self.inherit(),
+            FromOld::Finish => self.governor.borrow_mut().stop("so does the old master", IDLE),
+            FromOld::Gone if self.heir.is_some() => {
+                log::error!(target: TARGET, "the old master has ended before this one was ready");
+                self.governor.borrow_mut().stop("there is no old master", IDLE);
+            }
+            FromOld::Gone => {} // as it was to
+        }
     }
 
     /// The other master governs no more. What cannot be had of it is told, and done without.
     fn inherit(&mut self) {
+        self.heir = None;
         self.governor.borrow_mut().leaves_files = false;
         let pid_file = self.governor.borrow().config.pid_file.clone();
         match pid_file.as_deref().map(PidFile::take_over).transpose() {

@@ -80,12 +80,19 @@ impl Upgrade {
         child.tell(ToSuccessor::TakeOver { workers, opened }, Vec::new());
         Ok(Upgrade { child, stage: Stage::Begun { until }, failure: None })
     }
+
+    /// Tells it to end. Not by a signal: a terminal may have sent it one already, and a second means more.
+    pub(super) fn finish(&mut self, kill_at: Moment) {
+        self.child.tell(ToSuccessor::Finish, Vec::new());
+        self.stage = Stage::Failed { kill_at };
+    }
 }
 
 /// What is heard of the old master.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FromOld {
     Yours,
+    Finish,
     Gone,
 }
 
@@ -125,10 +132,9 @@ impl Inheritance {
                 Some((ToSuccessor::TakeOver { workers, opened }, _)) => {
                     return Ok((Sockets::take_over(config, handed)?, workers, opened));
                 }
-                Some((ToSuccessor::Yours, _)) => {
-                    return Err(Error::told("the old master gave up before all was handed over"));
+                Some((ToSuccessor::Yours | ToSuccessor::Finish, _)) | None => {
+                    return Err(Error::told("the old master ended before all was handed over"));
                 }
-                None => return Err(Error::told("the old master ended before all was handed over")),
             }
         }
     }
@@ -137,11 +143,16 @@ impl Inheritance {
     pub(super) fn attend(self, news: mpsc::Sender<News>) -> Heir {
         let Inheritance { stream, mut inbox } = self;
         let hear = async move {
-            let heard = match inbox.recv().await {
-                Ok(Some((ToSuccessor::Yours, _))) => FromOld::Yours,
-                _ => FromOld::Gone,
-            };
-            drop(news.send(News::Old(heard)).await);
+            loop {
+                let heard = match inbox.recv().await {
+                    Ok(Some((ToSuccessor::Yours, _))) => FromOld::Yours,
+                    Ok(Some((ToSuccessor::Finish, _))) => FromOld::Finish,
+                    _ => FromOld::Gone,
+                };
+                if news.send(News::Old(heard)).await.is_err() || heard == FromOld::Gone {
+                    return;
+                }
+            }
         };
         drop(TaskBuilder::new().name("old master").spawn(hear));
         Heir { stream, is_ready: false }

@@ -111,17 +111,17 @@ impl Governor {
             SignalKind::TERMINATE | SignalKind::INTERRUPT if stopping => {
                 log::warn!(target: TARGET, "{signal} once more: ending at once");
                 self.fleet.break_off(now);
-                self.end_successor(SignalKind::QUIT, now);
+                self.quit_successor(now);
             }
-            SignalKind::TERMINATE => self.stop(signal, IDLE, now),
-            SignalKind::INTERRUPT => self.stop(signal, Duration::ZERO, now),
+            SignalKind::TERMINATE => self.stop(&signal.to_string(), IDLE),
+            SignalKind::INTERRUPT => self.stop(&signal.to_string(), Duration::ZERO),
             SignalKind::QUIT => {
                 log::info!(target: TARGET, "{signal}: ending at once");
                 self.begin_stop("ending at once");
                 self.fleet.quit(now);
-                self.end_successor(SignalKind::QUIT, now);
+                self.quit_successor(now);
             }
-            SignalKind::HANGUP if !stopping && self.terminal.is_gone() => self.stop(signal, IDLE, now),
+            SignalKind::HANGUP if !stopping && self.terminal.is_gone() => self.stop(&signal.to_string(), IDLE),
             SignalKind::USER_DEFINED_1 => self.rows.values().for_each(|row| row.child.signal(signal)),
             _ if stopping => log::info!(target: TARGET, "{signal} changes nothing: stopping"),
             _ if self.upgrade.is_some() => {
@@ -138,16 +138,18 @@ impl Governor {
         }
     }
 
-    fn stop(&mut self, signal: SignalKind, idle: Duration, now: Moment) {
+    /// All finish what has begun, and for so long those that idle are kept for a request that is on its way.
+    pub(super) fn stop(&mut self, why: &str, idle: Duration) {
+        let now = self.clock.look();
         let workers = count(self.fleet.processes().count(), "worker");
         let at_most = self
             .config
             .timeout_graceful
             .map_or_else(String::new, |limit| format!(" for {} s at most", limit.max(idle).as_secs_f64()));
-        log::info!(target: TARGET, "stopping ({signal}): waiting for {workers}{at_most}; a second signal ends it at once");
+        log::info!(target: TARGET, "stopping ({why}): waiting for {workers}{at_most}; a second signal ends it at once");
         self.begin_stop(&format!("stopping: waiting for {workers}{at_most}"));
         self.fleet.finish(idle, now);
-        self.end_successor(SignalKind::TERMINATE, now);
+        self.finish_successor(now);
     }
 
     /// From now on nobody new is served.
@@ -163,7 +165,7 @@ impl Governor {
         match news {
             News::Worker(id, heard) => self.hear_worker(id, heard, now),
             News::Successor(heard) => self.hear_successor(heard),
-            News::Old(_) => {} // whoever waits for it looks for it itself
+            News::Old(_) => {} // who governs already has nothing to hear from it
         }
     }
 
@@ -285,5 +287,11 @@ impl Governor {
         if let Some(row) = self.rows.get(&id) {
             row.child.signal(kind);
         }
+    }
+}
+
+impl Drop for Governor {
+    fn drop(&mut self) {
+        self.close_sockets(); // whose files may be another's
     }
 }

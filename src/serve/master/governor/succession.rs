@@ -55,7 +55,7 @@ impl Governor {
         match upgrade.stage {
             Stage::Begun { until: Some(until) } if until <= now => {
                 upgrade.failure = Some("it was not ready in time".to_owned());
-                self.end_successor(SignalKind::TERMINATE, now);
+                upgrade.finish(now + ENDS);
             }
             Stage::Failed { kill_at } if kill_at <= now => {
                 upgrade.child.signal(SignalKind::KILL);
@@ -65,12 +65,17 @@ impl Governor {
         }
     }
 
-    /// It is not to come.
-    pub(super) fn end_successor(&mut self, signal: SignalKind, now: Moment) {
-        if let Some(upgrade) = &mut self.upgrade
-            && upgrade.stage != Stage::Done
-        {
-            upgrade.child.signal(signal);
+    /// It is not to come: it ends with this master, and as gracefully.
+    pub(super) fn finish_successor(&mut self, now: Moment) {
+        if let Some(upgrade) = self.upgrade.as_mut().filter(|upgrade| upgrade.stage != Stage::Done) {
+            upgrade.finish(now + ENDS);
+        }
+    }
+
+    /// It is not to come, and ends at once.
+    pub(super) fn quit_successor(&mut self, now: Moment) {
+        if let Some(upgrade) = self.upgrade.as_mut().filter(|upgrade| upgrade.stage != Stage::Done) {
+            upgrade.child.signal(SignalKind::QUIT);
             upgrade.stage = Stage::Failed { kill_at: now + ENDS };
         }
     }

@@ -303,8 +303,8 @@ impl<L: Listener> Server<L> {
         self.serve(make()).await
     }
 
-    /// Serves until `stop` is done; then ends gracefully: no connection is accepted any more, idle ones are closed, at once
-    /// or after a [while](Server::idle_grace), and requests that have begun are finished, unless the
+    /// Serves until `stop` is done; then ends gracefully: but for connections that wait already, none is accepted any more,
+    /// idle ones are closed, at once or after a [while](Server::idle_grace), and requests that have begun are finished, unless the
     /// [limit](Server::graceful_timeout) ends them. How many it ended is given.
     ///
     /// The application's [lifespan](App::lifespan) begins before the first connection is taken, and is told to end after
@@ -358,16 +358,23 @@ async fn accept<L: Listener, A: App, F: Future>(
     mut stop: Pin<&mut F>,
 ) -> io::Result<()> {
     let asks_address = shared.surroundings.server.is_none();
-    let mut poll = |cx: &mut Context<'_>| loop {
-        if stop.as_mut().poll(cx).is_ready() || shared.poll_exhausted(cx).is_ready() {
-            return Poll::Ready(Ok(()));
-        }
+    let mut take = |cx: &mut Context<'_>| -> Poll<io::Result<()>> {
         ready!(shared.poll_room(cx));
         let (stream, client) = ready!(listener.poll_accept(cx))?;
         let address = if asks_address { stream.local_addr() } else { None };
         let server = address.map(|address| shared.surroundings.place(address));
         let connection = Serve::new(stream, Endpoints { client, server }, Rc::clone(shared));
         drop(TaskBuilder::new().shared_name(&shared.task_name).spawn(connection));
+        Poll::Ready(Ok(()))
+    };
+    let mut poll = |cx: &mut Context<'_>| loop {
+        if stop.as_mut().poll(cx).is_ready() || shared.poll_exhausted(cx).is_ready() {
+            // Those who wait have been connected, and may have sent a request: where nobody else accepts them, the kernel
+            // resets them when the listener closes. No more than a poll's budget of them are taken.
+            while take(cx)?.is_ready() {}
+            return Poll::Ready(Ok(()));
+        }
+        ready!(take(cx))?;
     };
     poll_fn(&mut poll).await
 }

@@ -124,6 +124,7 @@ impl<A: App> Shared<A> {
     pub(super) fn close(&self) {
         self.open.set(self.open.get() - 1);
         self.counts.connection_closed();
+        self.wake_drained();
         if self.config.connections_max.is_some() {
             self.wake_acceptor();
         }
@@ -191,11 +192,6 @@ impl<A: App> Shared<A> {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// How many connections are open.
-    pub(super) fn connections(&self) -> usize {
-        self.connections.borrow().len()
-    }
-
     /// A connection is ended that has not said its last word.
     pub(super) fn cut_one(&self) {
         self.cut.set(self.cut.get() + 1);
@@ -206,13 +202,26 @@ impl<A: App> Shared<A> {
         self.cut.get()
     }
 
-    /// Ready when no connection is open, and no request goes on without one.
+    /// Ready when no connection is open, be it one that was taken a moment ago and has not run yet, and no request goes on
+    /// without one.
     pub(super) fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.connections() == 0 && self.in_service.get() == 0 {
+        if self.is_drained() {
             return Poll::Ready(());
         }
         drop(self.drained.replace(Some(cx.waker().clone())));
         Poll::Pending
+    }
+
+    fn is_drained(&self) -> bool {
+        self.open.get() == 0 && self.in_service.get() == 0
+    }
+
+    fn wake_drained(&self) {
+        if self.is_drained()
+            && let Some(waiting) = self.drained.take()
+        {
+            waiting.wake();
+        }
     }
 
     /// A connection has its task.
@@ -220,15 +229,11 @@ impl<A: App> Shared<A> {
         self.connections.borrow_mut().insert(task.clone())
     }
 
-    /// A connection has ended.
+    /// A task of a connection has ended.
     pub(super) fn leave(&self, key: Key) {
         let task = self.connections.borrow_mut().remove(key);
         drop(task);
-        if self.connections() == 0
-            && let Some(waiting) = self.drained.take()
-        {
-            waiting.wake();
-        }
+        self.wake_drained();
     }
 
     /// Lends the memory that reads go to. It is the thread's, so to speak: whatever is not used up before the task waits

@@ -12,8 +12,9 @@ use evloop_runtime::sync::CancellationToken;
 use evloop_runtime::time::{now, sleep, timeout};
 use evloop_runtime::{JoinHandle, Runtime, spawn};
 use std::cell::{Cell, RefCell};
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// How long connections that idle are kept, where nothing else is said.
@@ -165,6 +166,39 @@ fn connection_taken_in_the_turn_of_the_stop_has_the_grace_too() {
         let (_, took) = rest(&mut silent, began).await;
         assert!(is_about(took, IDLE), "{took:?}");
     });
+}
+
+/// Runs a server that is told to stop as soon as it has taken so many of three connections, which wait with a request each.
+fn stopped_after(taken: usize) {
+    let runtime = Runtime::builder().manual_clock().build().expect("there are descriptors for a loop");
+    runtime.block_on(async {
+        let network = Network::default();
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            let mut client = network.connect(PIPE_BYTES);
+            client.send(GET).await;
+            clients.push(client);
+        }
+        let server = Server::new(network.clone()).graceful_timeout(LIMIT).idle_grace(IDLE);
+        let stop = poll_fn(|_| if network.accepted() >= taken { Poll::Ready(()) } else { Poll::Pending });
+        assert_eq!(server.serve_until(demo(), stop).await.expect("nothing fails"), 0);
+        for client in &mut clients {
+            let answer = timeout(LIMIT, client.rest()).await.expect("who is connected is answered");
+            assert_eq!(without_dates(&answer), LAST, "stopped after {taken}");
+        }
+    });
+    assert_eq!(runtime.tasks().len(), 0, "tasks are left");
+}
+
+#[test]
+fn connections_taken_in_the_very_poll_of_the_stop_are_served() {
+    stopped_after(3);
+}
+
+#[test]
+fn connections_that_wait_when_the_stop_comes_are_served() {
+    stopped_after(1);
+    stopped_after(2);
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn program(name: &str, folders: &[&str]) -> Option<PathBuf> {
     let folders = std::env::split_paths(&path).chain(folders.iter().map(PathBuf::from));
     let found = folders.map(|folder| folder.join(name)).find(|program| program.exists());
     if found.is_none() {
-        println!("left out: there is no {name} here");
+        eprintln!("left out: there is no {name} here");
     }
     found
 }

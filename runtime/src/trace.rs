@@ -218,13 +218,24 @@ impl fmt::Display for JobClass {
     }
 }
 
+/// What a task waits for, as of its last poll: nothing before the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Waits {
+    pub(crate) first: Option<Wait>,
+    /// What it waits for as well; of what did not tell, [`Wait::Unknown`].
+    pub(crate) also: Option<Wait>,
+}
+
+impl Waits {
+    /// At the beginning of a poll.
+    const UNTOLD: Waits = Waits { first: Some(Wait::Unknown), also: None };
+}
+
 struct Notes {
     cause: Cell<Cause>,
     /// The stamp of the loop whose task a cause names, and which polled last on this thread.
     home: Cell<u64>,
-    wait: Cell<Wait>,
-    /// What it waits for as well; of what did not tell, [`Wait::Unknown`].
-    also: Cell<Option<Wait>>,
+    waits: Cell<Waits>,
     budget: Cell<u32>,
 }
 
@@ -233,8 +244,7 @@ thread_local! {
         Notes {
             cause: Cell::new(Cause::Outside),
             home: Cell::new(u64::MAX),
-            wait: Cell::new(Wait::Unknown),
-            also: Cell::new(None),
+            waits: Cell::new(Waits::UNTOLD),
             budget: Cell::new(OPERATIONS_PER_POLL),
         }
     };
@@ -263,12 +273,13 @@ thread_local! {
 #[inline]
 pub fn waits_for(wait: Wait) {
     NOTES.with(|notes| {
-        match notes.wait.get() {
-            Wait::Turn => return,
-            Wait::Unknown => {}
-            former => notes.also.set(Some(former)),
-        }
-        notes.wait.set(wait);
+        let Waits { first, also } = notes.waits.get();
+        let also = match first {
+            Some(Wait::Turn) => return,
+            Some(Wait::Unknown) => also,
+            former => former,
+        };
+        notes.waits.set(Waits { first: Some(wait), also });
     });
 }
 
@@ -276,8 +287,9 @@ pub fn waits_for(wait: Wait) {
 #[inline]
 pub(crate) fn waits_rather_for(wait: Wait) {
     NOTES.with(|notes| {
-        if !matches!(notes.wait.get(), Wait::Turn) {
-            notes.wait.set(wait);
+        let waits = notes.waits.get();
+        if waits.first != Some(Wait::Turn) {
+            notes.waits.set(Waits { first: Some(wait), ..waits });
         }
     });
 }
@@ -285,17 +297,16 @@ pub(crate) fn waits_rather_for(wait: Wait) {
 /// The running task waits also for what is not asked in this poll: told by who polls only some of its parts.
 #[inline]
 pub(crate) fn waits_for_more() {
-    NOTES.with(|notes| notes.also.set(Some(Wait::Unknown)));
+    NOTES.with(|notes| notes.waits.set(Waits { also: Some(Wait::Unknown), ..notes.waits.get() }));
 }
 
 /// Polls one of several futures that a task waits for. Of one that is from elsewhere, and does not tell what it waits for, it
 /// is noted that there is more than what the others tell.
 #[inline]
 pub(crate) fn poll_part<F: Future>(part: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
-    let told = || NOTES.with(|notes| (notes.wait.get(), notes.also.get()));
-    let before = told();
+    let before = waits();
     let polled = part.poll(cx);
-    if polled.is_pending() && before.1.is_none() && told() == before {
+    if polled.is_pending() && before.also.is_none() && waits() == before {
         waits_for_more();
     }
     polled
@@ -400,19 +411,25 @@ pub(crate) fn set_cause(cause: Cause) {
 pub(crate) fn begin_poll(task: Key) {
     NOTES.with(|notes| {
         notes.cause.set(Cause::Task(task));
-        notes.wait.set(Wait::Unknown);
-        notes.also.set(None);
+        notes.waits.set(Waits::UNTOLD);
         notes.budget.set(OPERATIONS_PER_POLL);
     });
 }
 
-/// The poll is over: what the task waits for, if it is not done. The budget is full again for who polls without a task.
+/// The poll is over: whether the task waits for its next turn. The budget is full again for who polls without a task.
 #[inline]
-pub(crate) fn end_poll() -> Wait {
+pub(crate) fn end_poll() -> bool {
     NOTES.with(|notes| {
         notes.budget.set(OPERATIONS_PER_POLL);
-        notes.wait.get()
+        notes.waits.get().first == Some(Wait::Turn)
     })
+}
+
+/// Ends a poll that a test has begun: what it waits for.
+#[cfg(test)]
+pub(crate) fn end_poll_that_waits() -> Wait {
+    end_poll();
+    waits().first.unwrap_or_default()
 }
 
 /// A run is over, perhaps by a panic that has come out of a poll: what this thread does now no task does.
@@ -421,10 +438,10 @@ pub(crate) fn leave() {
     end_poll();
 }
 
-/// What the task of the last poll waits for besides, if it is not only for one thing.
+/// What the task of the last poll waits for, if it is not done, as far as it has told.
 #[inline]
-pub(crate) fn also() -> Option<Wait> {
-    NOTES.with(|notes| notes.also.get())
+pub(crate) fn waits() -> Waits {
+    NOTES.with(|notes| notes.waits.get())
 }
 
 #[cfg(test)]
@@ -442,14 +459,14 @@ mod tests {
         let [one, two, three] = [1, 2, 3].map(|index| Wait::Timer(Key::new(index, 0)));
         begin_poll(Key::NONE);
         waits_for(one);
-        assert_eq!((end_poll(), also()), (one, None));
+        assert_eq!(waits(), Waits { first: Some(one), also: None });
         waits_for(two);
         waits_rather_for(three);
-        assert_eq!((end_poll(), also()), (three, Some(one)));
+        assert_eq!(waits(), Waits { first: Some(three), also: Some(one) });
         begin_poll(Key::NONE);
         waits_for_more();
         waits_for(one);
-        assert_eq!((end_poll(), also()), (one, Some(Wait::Unknown)));
+        assert_eq!(waits(), Waits { first: Some(one), also: Some(Wait::Unknown) });
     }
 
     #[test]
@@ -459,7 +476,7 @@ mod tests {
             begin_poll(Key::NONE);
             let granted = (0..1_000).take_while(|_| poll_budget(&mut cx).is_ready()).count();
             assert_eq!(granted, OPERATIONS_PER_POLL as usize);
-            assert_eq!(end_poll(), Wait::Turn);
+            assert!(end_poll(), "it waits for its next turn");
         }
     }
 

@@ -134,7 +134,7 @@ mod tests {
             let (mut one, mut two, mut three) = (barrier.wait(), barrier.wait(), barrier.wait());
             trace::begin_poll(Key::NONE);
             assert_eq!(passed(a.poll(&mut one)), None);
-            assert!(matches!(trace::end_poll(), Wait::Barrier(_)));
+            assert!(matches!(trace::end_poll_that_waits(), Wait::Barrier(_)));
             assert_eq!(passed(b.poll(&mut two)), None);
             assert_eq!(passed(a.poll(&mut one)), None, "who is polled twice has come once");
             assert_eq!(passed(c.poll(&mut three)), Some(true));

@@ -11,7 +11,7 @@ use crate::board::{At, Board, Number};
 use crate::chance::Chance;
 use crate::lookout::Lookout;
 use crate::observer::Observers;
-use crate::trace::{self, Cause, Wait};
+use crate::trace::{self, Cause, Wait, Waits};
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -31,13 +31,13 @@ thread_local! {
 pub(super) fn wake(header: &Header) {
     let at_home = CURRENT.try_with(|current| match &*current.borrow() {
         Some(tasks) if tasks.home.stamp() == header.home.stamp() => {
-            let queued = header.state.wake_at_home();
-            let cause = tasks.cause();
-            if queued {
-                tasks.enqueue(header.key, cause);
+            if !header.state.wake_at_home() {
+                return Some(None);
             }
+            let cause = tasks.cause();
+            tasks.enqueue(header.key, cause);
             // Who looks on is told when nothing is borrowed.
-            Some((queued && tasks.observers.any()).then(|| (Rc::clone(tasks), cause)))
+            Some(tasks.observers.any().then(|| (Rc::clone(tasks), cause)))
         }
         _ => None,
     });
@@ -79,8 +79,7 @@ pub struct TaskInfo {
 /// What is known of the future of `block_on`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RootInfo {
-    pub(crate) waits_for: Option<Wait>,
-    pub(crate) waits_also_for: Option<Wait>,
+    pub(crate) waits: Waits,
     pub(crate) woken_by: Cause,
     pub(crate) polls: u64,
 }
@@ -127,8 +126,7 @@ struct Entry {
     name: Option<Rc<str>>,
     spawned_at: &'static Location<'static>,
     parent: Key,
-    waits_for: Option<Wait>,
-    waits_also_for: Option<Wait>,
+    waits: Waits,
     polls: u64,
     woken_by: Cause,
     /// Who awaits the handle.
@@ -146,8 +144,8 @@ impl Entry {
             name: self.name.clone(),
             spawned_at: self.spawned_at,
             parent: self.parent,
-            waits_for: self.waits_for,
-            waits_also_for: self.waits_also_for,
+            waits_for: self.waits.first,
+            waits_also_for: self.waits.also,
             woken_by: self.woken_by,
             polls: self.polls,
         }
@@ -158,8 +156,7 @@ impl Entry {
 #[derive(Debug, Default)]
 struct RootCourse {
     lives: Cell<bool>,
-    waits_for: Cell<Option<Wait>>,
-    waits_also_for: Cell<Option<Wait>>,
+    waits: Cell<Waits>,
     woken_by: Cell<Cause>,
     polls: Cell<u64>,
 }
@@ -290,8 +287,7 @@ impl Tasks {
     pub(crate) fn root_info(&self) -> Option<RootInfo> {
         let root = &self.root_course;
         root.lives.get().then(|| RootInfo {
-            waits_for: root.waits_for.get(),
-            waits_also_for: root.waits_also_for.get(),
+            waits: root.waits.get(),
             woken_by: root.woken_by.get(),
             polls: root.polls.get(),
         })
@@ -324,16 +320,13 @@ impl Tasks {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let lookout = self.lookout.get();
-        let told_name = if lookout.is_some() || self.observers.any() { name.clone() } else { None };
         let parent = self.cause().task();
         let key = self.live.borrow_mut().insert_with(|key| Entry {
             task: Some(TaskRef::new(key, self.home, future)),
             name,
             spawned_at,
             parent,
-            waits_for: None,
-            waits_also_for: None,
+            waits: Waits::default(),
             polls: 0,
             woken_by: Cause::Spawn,
             joiner: None,
@@ -342,10 +335,9 @@ impl Tasks {
             referenced: true,
         });
         self.referenced.set(self.referenced.get() + 1);
-        if let Some(lookout) = lookout {
-            lookout.call(key, told_name.as_deref(), spawned_at);
+        if self.observers.any() || self.lookout.get().is_some() {
+            self.tell_spawned(key);
         }
-        self.observers.tell(|observer| observer.spawned(key, told_name.as_deref(), spawned_at, parent));
         self.push(key, Cause::Spawn);
         if self.closed.get() {
             self.cancel(key);
@@ -429,8 +421,7 @@ impl Tasks {
     pub(crate) fn wake_root(&self) {
         let root = &self.root_course;
         root.lives.set(true);
-        root.waits_for.set(None);
-        root.waits_also_for.set(None);
+        root.waits.set(Waits::default());
         root.polls.set(0);
         if self.root.0.state.wake_at_home() {
             self.push(Key::NONE, Cause::Outside);
@@ -445,10 +436,9 @@ impl Tasks {
         root.polls.set(root.polls.get() + 1);
         self.begin_poll(Key::NONE, cause);
         let polled = future.poll(&mut Context::from_waker(&waker));
-        let wait = self.end_poll(Key::NONE, polled.is_ready());
+        self.end_poll(Key::NONE, polled.is_ready());
         trace::set_cause(Cause::Outside);
-        root.waits_for.set(Some(wait));
-        root.waits_also_for.set(trace::also());
+        root.waits.set(trace::waits());
         polled
     }
 
@@ -566,7 +556,7 @@ impl Tasks {
 
         self.begin_poll(key, cause);
         let (task, ended) = task.run();
-        let wait = self.end_poll(key, ended);
+        self.end_poll(key, ended);
 
         if ended {
             self.end(key, task); // wakes who joins, and is the cause of that
@@ -576,7 +566,7 @@ impl Tasks {
         let mut live = self.live.borrow_mut();
         let entry = live.get_mut(key).expect("a running task stays in the set");
         entry.task = Some(task);
-        (entry.waits_for, entry.waits_also_for) = (Some(wait), trace::also());
+        entry.waits = trace::waits();
         if entry.course == Course::Aborted {
             drop(live);
             self.cancel(key);
@@ -587,19 +577,49 @@ impl Tasks {
     fn begin_poll(&self, key: Key, cause: Cause) {
         self.board.add(Number::Polls, 1);
         self.board.set_at(At::Task(key));
-        self.observers.tell(|observer| observer.poll_begin(key, cause));
+        if self.observers.any() {
+            self.tell_poll_begins(key, cause);
+        }
         trace::begin_poll(key);
     }
 
-    /// A poll is over: what its task waits for, if it has not ended.
     #[inline]
-    fn end_poll(&self, key: Key, ended: bool) -> Wait {
-        let wait = trace::end_poll();
-        if matches!(wait, Wait::Turn) {
+    fn end_poll(&self, key: Key, ended: bool) {
+        if trace::end_poll() {
             self.ready.want_turn();
         }
-        self.observers.tell(|observer| observer.poll_end(key, (!ended).then_some(wait)));
-        wait
+        if self.observers.any() {
+            self.tell_poll_ended(key, ended);
+        }
+    }
+
+    // Those who look on are told out of line: what they are told would else be laid out for them where nobody looks on.
+
+    #[cold]
+    #[inline(never)]
+    fn tell_spawned(&self, key: Key) {
+        let Some((name, spawned_at, parent)) =
+            self.live.borrow().get(key).map(|entry| (entry.name.clone(), entry.spawned_at, entry.parent))
+        else {
+            return;
+        };
+        if let Some(lookout) = self.lookout.get() {
+            lookout.call(key, name.as_deref(), spawned_at);
+        }
+        self.observers.tell(|observer| observer.spawned(key, name.as_deref(), spawned_at, parent));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_poll_begins(&self, key: Key, cause: Cause) {
+        self.observers.tell(|observer| observer.poll_begin(key, cause));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_poll_ended(&self, key: Key, ended: bool) {
+        let wait = if ended { None } else { trace::waits().first };
+        self.observers.tell(|observer| observer.poll_end(key, wait));
     }
 
     /// Ends a task that is not running, unless it has ended: its future is dropped.

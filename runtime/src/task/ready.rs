@@ -91,28 +91,29 @@ impl RunQueue {
     /// Who is polled next in this batch, if that is not over.
     #[inline]
     fn next(&self, batch: &mut Batch) -> Option<Ready> {
-        if let Some(chance) = &self.chance {
-            return self.draw(chance, batch);
-        }
         if batch.polls_left == 0 || batch.queued == 0 && self.turn_wanted.get() {
             return None;
         }
+        batch.queued = match &self.chance {
+            None => batch.queued.saturating_sub(1),
+            Some(chance) => self.draw(chance, batch.queued, batch.polls_left),
+        };
         batch.polls_left -= 1;
-        batch.queued = batch.queued.saturating_sub(1);
         self.ready.borrow_mut().pop_front()
     }
 
+    /// Brings one of those forward who may be next, and gives how many stand behind it who were queued when the batch began.
     #[cold]
-    fn draw(&self, chance: &Chance, batch: &mut Batch) -> Option<Ready> {
-        let Batch { queued, polls_left } = batch;
-        let among = if polls_left == queued || self.turn_wanted.get() { *queued } else { self.len() };
+    fn draw(&self, chance: &Chance, queued: usize, polls_left: usize) -> usize {
+        let mut ready = self.ready.borrow_mut();
+        let among = if polls_left == queued || self.turn_wanted.get() { queued } else { ready.len() };
         if among == 0 {
-            return None;
+            return 0;
         }
         let place = chance.below(among);
-        *queued -= usize::from(place < *queued);
-        *polls_left -= 1;
-        self.ready.borrow_mut().remove(place)
+        let drawn = ready.remove(place).expect("it is among those who stand there");
+        ready.push_front(drawn);
+        queued - usize::from(place < queued)
     }
 }
 

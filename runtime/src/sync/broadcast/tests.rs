@@ -11,7 +11,7 @@ fn every_receiver_gets_every_message_and_is_woken_once_a_wait() {
         let (mut first, mut second) = (one.recv(), two.recv());
         trace::begin_poll(Key::NONE);
         assert!(a.poll(&mut first).is_pending() && b.poll(&mut second).is_pending());
-        assert!(matches!(trace::end_poll(), Wait::Receive(_)));
+        assert!(matches!(trace::end_poll_that_waits(), Wait::Receive(_)));
         assert_eq!((sender.send(1), sender.send(2)), (Ok(2), Ok(2)));
         assert_eq!((a.wakes(), b.wakes()), (1, 1));
         assert_eq!(a.poll(&mut first), Poll::Ready(Ok(1)));
@@ -130,7 +130,7 @@ fn endless_messages_do_not_hold_the_loop() {
     trace::begin_poll(Key::NONE);
     let taken = (0..1_000).take_while(|_| task.poll(&mut receiver.recv()).is_ready()).count();
     assert_eq!(taken, OPERATIONS_PER_POLL as usize);
-    assert_eq!(trace::end_poll(), Wait::Turn);
+    assert_eq!(trace::end_poll_that_waits(), Wait::Turn);
 }
 
 #[derive(Debug, Clone)]

@@ -234,7 +234,7 @@ fn full_channel_lets_a_poll_take_its_budget_and_no_more() {
         Poll::Pending => None,
     });
     assert_eq!(taken.count(), OPERATIONS_PER_POLL as usize);
-    assert_eq!(trace::end_poll(), Wait::Turn);
+    assert_eq!(trace::end_poll_that_waits(), Wait::Turn);
     assert_eq!((task.wakes(), receiver.len()), (1, 1));
 }
 
@@ -245,7 +245,7 @@ fn receivers_that_wait_take_nothing_from_the_budget() {
     for _ in 0..=OPERATIONS_PER_POLL {
         assert_eq!(task.poll(&mut receiver.recv()), Poll::Pending);
     }
-    assert!(matches!(trace::end_poll(), Wait::Receive(_)));
+    assert!(matches!(trace::end_poll_that_waits(), Wait::Receive(_)));
     assert_eq!(task.wakes(), 0);
 }
 
@@ -257,7 +257,7 @@ fn reserved_room_is_nobody_elses_until_it_is_used_or_given_back() {
     let (mut reserve, mut send) = (sender.reserve(), sender.send(3));
     trace::begin_poll(Key::NONE);
     assert!(a.poll(&mut reserve).is_pending());
-    assert!(matches!(trace::end_poll(), Wait::Send(_)));
+    assert!(matches!(trace::end_poll_that_waits(), Wait::Send(_)));
     assert_eq!(b.poll(&mut send), Poll::Pending);
     drop(permit);
     let Poll::Ready(Ok(permit)) = a.poll(&mut reserve) else { panic!("it is the first in line") };

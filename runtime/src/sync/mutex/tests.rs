@@ -9,7 +9,7 @@ fn second_task_waits_for_the_first_and_finds_what_it_left() {
     let mut waiting = mutex.lock();
     trace::begin_poll(crate::arena::Key::NONE);
     assert!(task.poll(&mut waiting).is_pending());
-    assert!(matches!(trace::end_poll(), Wait::Lock(..)));
+    assert!(matches!(trace::end_poll_that_waits(), Wait::Lock(..)));
     *held = 2;
     drop(held);
     assert_eq!(task.wakes(), 1);

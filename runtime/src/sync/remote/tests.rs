@@ -14,7 +14,7 @@ fn message_wakes_the_receiver_once_for_each_wait() {
     let (task, (sender, mut receiver)) = (Task::default(), channel(4));
     trace::begin_poll(Key::NONE);
     assert_eq!(task.poll(&mut receiver.recv()), Poll::Pending);
-    assert!(matches!(trace::end_poll(), Wait::Receive(_)));
+    assert!(matches!(trace::end_poll_that_waits(), Wait::Receive(_)));
     sender.try_send(1).unwrap();
     sender.try_send(2).unwrap();
     assert_eq!((task.wakes(), task.wakers_kept()), (1, 0));
@@ -29,7 +29,7 @@ fn waiting_senders_are_served_in_order_and_nobody_overtakes() {
     sender.try_send(0).unwrap();
     trace::begin_poll(Key::NONE);
     assert!(a.poll(&mut first).is_pending() && b.poll(&mut second).is_pending());
-    assert!(matches!(trace::end_poll(), Wait::Send(_)));
+    assert!(matches!(trace::end_poll_that_waits(), Wait::Send(_)));
     assert_eq!(receiver.try_recv(), Ok(0));
     assert_eq!((a.wakes(), b.wakes()), (1, 0));
     assert_eq!(sender.try_send(9), Err(TrySendError::Full(9)), "the room is promised");
@@ -111,7 +111,7 @@ fn full_channel_lets_a_poll_take_its_budget_and_no_more() {
     trace::begin_poll(Key::NONE);
     let taken = (0..1_000).take_while(|_| task.poll(&mut receiver.recv()).is_ready()).count();
     assert_eq!(taken, OPERATIONS_PER_POLL as usize);
-    assert_eq!(trace::end_poll(), Wait::Turn);
+    assert_eq!(trace::end_poll_that_waits(), Wait::Turn);
     assert_eq!((task.wakes(), receiver.len()), (1, 1));
 }
 

@@ -134,7 +134,7 @@ fn endless_permits_do_not_hold_the_loop() {
     trace::begin_poll(crate::arena::Key::NONE);
     let granted = (0..1_000).take_while(|_| has(&task.poll(&mut semaphore.acquire()))).count();
     assert_eq!(granted, OPERATIONS_PER_POLL as usize);
-    assert_eq!(trace::end_poll(), Wait::Turn);
+    assert_eq!(trace::end_poll_that_waits(), Wait::Turn);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn one_that_waits_says_so() {
     let (task, semaphore) = (Task::default(), Semaphore::new(0));
     trace::begin_poll(crate::arena::Key::NONE);
     assert!(task.poll(&mut semaphore.acquire()).is_pending());
-    assert!(matches!(trace::end_poll(), Wait::Semaphore(..)));
+    assert!(matches!(trace::end_poll_that_waits(), Wait::Semaphore(..)));
 }
 
 #[derive(Debug, Clone)]

@@ -220,8 +220,13 @@ fn comes<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// The answer to one request, over a connection that is kept.
-fn get(client: &mut BufReader<UnixStream>, target: &str) -> (String, String) {
-    write!(client.get_mut(), "GET {target} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 10.9.9.9\r\n\r\n").unwrap();
+fn ask(client: &mut BufReader<UnixStream>, request: &str, body: &str) -> (String, String) {
+    let length = body.len();
+    write!(
+        client.get_mut(),
+        "{request} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 10.9.9.9\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
     let (mut head, mut body) = (String::new(), Vec::new());
     while !head.ends_with("\r\n\r\n") {
         assert!(client.read_line(&mut head).unwrap() > 0, "the connection has ended: {head:?}");
@@ -233,7 +238,7 @@ fn get(client: &mut BufReader<UnixStream>, target: &str) -> (String, String) {
     (head, String::from_utf8(body).unwrap())
 }
 
-/// The workers are replaced one by one, under a load that comes through nginx.
+/// The workers are replaced one by one, under a load that comes through nginx: of requests that it sends only once.
 #[test]
 fn reload_behind_nginx_fails_no_request() {
     let folder = tempfile::tempdir().unwrap();
@@ -247,7 +252,7 @@ fn reload_behind_nginx_fails_no_request() {
     assert!(said.contains("back"), "{said}");
     let _nginx = Child::start(&mut nginx);
     let connect = || UnixStream::connect(at("front")).ok().map(BufReader::new);
-    let (head, seen) = get(&mut comes("nginx", connect), "/headers");
+    let (head, seen) = ask(&mut comes("nginx", connect), "GET /headers", "");
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     assert!(!seen.contains("10.9.9.9"), "nobody is believed who is not the proxy: {seen}");
 
@@ -258,8 +263,8 @@ fn reload_behind_nginx_fails_no_request() {
             let mut client = connect().unwrap();
             let mut served = 0;
             while !enough.load(SeqCst) {
-                let (head, body) = get(&mut client, "/plaintext");
-                assert!(head.starts_with("HTTP/1.1 200 ") && body == "Hello, World!", "{head}{body}");
+                let (head, body) = ask(&mut client, "POST /echo", "not to be sent twice");
+                assert!(head.starts_with("HTTP/1.1 200 ") && body == "not to be sent twice", "{head}{body}");
                 served += 1;
             }
             served

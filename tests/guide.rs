@@ -122,7 +122,8 @@ fn every_term_leads_to_a_page_an_experiment_and_a_file() {
     let (terms, pages, lab) = (read("src/guide/terms.md"), read("src/guide/mod.rs"), read("src/lab/mod.rs"));
     let rows: Vec<_> = terms.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| |")).collect();
     assert!(rows.len() >= 20, "the table of terms has {} rows", rows.len());
-    let is_command = |seen: &str| ["serve", "step", "trace", "why"].iter().any(|name| seen == format!("evloop {name}"));
+    let is_command =
+        |seen: &str| ["serve", "status", "step", "trace", "why"].iter().any(|name| seen == format!("evloop {name}"));
     for row in &rows {
         let cells = cells(&row[1..]);
         let page = cells[2].split_once("guide::").and_then(|(_, page)| page.split_once(')')).expect(row).0;

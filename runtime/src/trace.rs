@@ -226,16 +226,13 @@ pub(crate) struct Waits {
     pub(crate) also: Option<Wait>,
 }
 
-impl Waits {
-    /// At the beginning of a poll.
-    const UNTOLD: Waits = Waits { first: Some(Wait::Unknown), also: None };
-}
-
 struct Notes {
     cause: Cell<Cause>,
     /// The stamp of the loop whose task a cause names, and which polled last on this thread.
     home: Cell<u64>,
-    waits: Cell<Waits>,
+    /// The two of [`Waits`].
+    first: Cell<Option<Wait>>,
+    also: Cell<Option<Wait>>,
     budget: Cell<u32>,
 }
 
@@ -244,7 +241,8 @@ thread_local! {
         Notes {
             cause: Cell::new(Cause::Outside),
             home: Cell::new(u64::MAX),
-            waits: Cell::new(Waits::UNTOLD),
+            first: Cell::new(Some(Wait::Unknown)),
+            also: Cell::new(None),
             budget: Cell::new(OPERATIONS_PER_POLL),
         }
     };
@@ -273,13 +271,12 @@ thread_local! {
 #[inline]
 pub fn waits_for(wait: Wait) {
     NOTES.with(|notes| {
-        let Waits { first, also } = notes.waits.get();
-        let also = match first {
+        match notes.first.get() {
             Some(Wait::Turn) => return,
-            Some(Wait::Unknown) => also,
-            former => former,
-        };
-        notes.waits.set(Waits { first: Some(wait), also });
+            Some(Wait::Unknown) => {}
+            former => notes.also.set(former),
+        }
+        notes.first.set(Some(wait));
     });
 }
 
@@ -287,9 +284,8 @@ pub fn waits_for(wait: Wait) {
 #[inline]
 pub(crate) fn waits_rather_for(wait: Wait) {
     NOTES.with(|notes| {
-        let waits = notes.waits.get();
-        if waits.first != Some(Wait::Turn) {
-            notes.waits.set(Waits { first: Some(wait), ..waits });
+        if !matches!(notes.first.get(), Some(Wait::Turn)) {
+            notes.first.set(Some(wait));
         }
     });
 }
@@ -297,7 +293,7 @@ pub(crate) fn waits_rather_for(wait: Wait) {
 /// The running task waits also for what is not asked in this poll: told by who polls only some of its parts.
 #[inline]
 pub(crate) fn waits_for_more() {
-    NOTES.with(|notes| notes.waits.set(Waits { also: Some(Wait::Unknown), ..notes.waits.get() }));
+    NOTES.with(|notes| notes.also.set(Some(Wait::Unknown)));
 }
 
 /// Polls one of several futures that a task waits for. Of one that is from elsewhere, and does not tell what it waits for, it
@@ -411,7 +407,8 @@ pub(crate) fn set_cause(cause: Cause) {
 pub(crate) fn begin_poll(task: Key) {
     NOTES.with(|notes| {
         notes.cause.set(Cause::Task(task));
-        notes.waits.set(Waits::UNTOLD);
+        notes.first.set(Some(Wait::Unknown));
+        notes.also.set(None);
         notes.budget.set(OPERATIONS_PER_POLL);
     });
 }
@@ -421,7 +418,7 @@ pub(crate) fn begin_poll(task: Key) {
 pub(crate) fn end_poll() -> bool {
     NOTES.with(|notes| {
         notes.budget.set(OPERATIONS_PER_POLL);
-        notes.waits.get().first == Some(Wait::Turn)
+        matches!(notes.first.get(), Some(Wait::Turn))
     })
 }
 
@@ -441,7 +438,16 @@ pub(crate) fn leave() {
 /// What the task of the last poll waits for, if it is not done, as far as it has told.
 #[inline]
 pub(crate) fn waits() -> Waits {
-    NOTES.with(|notes| notes.waits.get())
+    NOTES.with(|notes| Waits { first: notes.first.get(), also: notes.also.get() })
+}
+
+/// As [`waits`], to where that is kept.
+#[inline]
+pub(crate) fn copy_waits(to: &mut Waits) {
+    NOTES.with(|notes| {
+        to.first = notes.first.get();
+        to.also = notes.also.get();
+    });
 }
 
 #[cfg(test)]

@@ -354,14 +354,28 @@ impl Tasks {
     /// is done, the batch ends, with `true`.
     pub(crate) fn run_batch_and_root(&self, poll_root: &mut dyn FnMut(Cause) -> bool) -> bool {
         trace::set_home(self.home.stamp());
-        self.ready.run_batch(|ready| {
-            if ready.key != Key::NONE {
-                self.run(ready);
-                return false;
-            }
+        if self.ready.is_drawn() {
+            return self.run_drawn(poll_root);
+        }
+        self.ready.run_batch(|ready| self.poll(ready, poll_root))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn run_drawn(&self, poll_root: &mut dyn FnMut(Cause) -> bool) -> bool {
+        self.ready.run_drawn(&mut |ready| self.poll(ready, poll_root))
+    }
+
+    /// Polls a task or the future of `block_on`; whether that is done.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "every poll passes it, also where there is a cold copy of it")]
+    fn poll(&self, ready: Ready, poll_root: &mut dyn FnMut(Cause) -> bool) -> bool {
+        if ready.key == Key::NONE {
             self.root.0.state.poll_begins();
-            poll_root(ready.cause)
-        })
+            return poll_root(ready.cause);
+        }
+        self.run(ready);
+        false
     }
 
     /// Takes in what other threads have posted: their wakes are queued, their calls are made, in order.
@@ -541,6 +555,8 @@ impl Tasks {
     }
 
     /// Polls one task: the place that every poll passes.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as `poll`")]
     fn run(&self, Ready { key, cause }: Ready) {
         let mut live = self.live.borrow_mut();
         let Some(entry) = live.get_mut(key) else { return };
@@ -566,7 +582,7 @@ impl Tasks {
         let mut live = self.live.borrow_mut();
         let entry = live.get_mut(key).expect("a running task stays in the set");
         entry.task = Some(task);
-        entry.waits = trace::waits();
+        trace::copy_waits(&mut entry.waits);
         if entry.course == Course::Aborted {
             drop(live);
             self.cancel(key);

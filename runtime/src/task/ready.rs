@@ -74,13 +74,37 @@ impl RunQueue {
         self.turn_wanted.set(true);
     }
 
-    /// Polls one batch. `poll` tells whether it is to end with this one; then so does this.
+    /// Whether the order is drawn: then a batch is run by [`run_drawn`](RunQueue::run_drawn).
     #[inline]
+    pub(super) fn is_drawn(&self) -> bool {
+        self.chance.is_some()
+    }
+
+    /// Polls one batch. `poll` tells whether it is to end with this one; then so does this.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "it has one caller, and every poll passes it")]
     pub(super) fn run_batch(&self, mut poll: impl FnMut(Ready) -> bool) -> bool {
         self.turn_wanted.set(false);
         let queued = self.len();
+        let polls_max = queued.max(POLLS_PER_BATCH);
+        let mut polls = 0;
+        while polls < polls_max && (polls < queued || !self.turn_wanted.get()) {
+            let Some(ready) = self.ready.borrow_mut().pop_front() else { break };
+            polls += 1;
+            if poll(ready) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// As [`run_batch`](RunQueue::run_batch), in an order that is drawn.
+    pub(super) fn run_drawn(&self, poll: &mut dyn FnMut(Ready) -> bool) -> bool {
+        let Some(chance) = &self.chance else { return false };
+        self.turn_wanted.set(false);
+        let queued = self.len();
         let mut batch = Batch { queued, polls_left: queued.max(POLLS_PER_BATCH) };
-        while let Some(ready) = self.next(&mut batch) {
+        while let Some(ready) = self.draw(chance, &mut batch) {
             if poll(ready) {
                 return true;
             }
@@ -89,35 +113,20 @@ impl RunQueue {
     }
 
     /// Who is polled next in this batch, if that is not over.
-    #[inline]
-    fn next(&self, batch: &mut Batch) -> Option<Ready> {
-        if batch.polls_left == 0 || batch.queued == 0 && self.turn_wanted.get() {
+    fn draw(&self, chance: &Chance, batch: &mut Batch) -> Option<Ready> {
+        let Batch { queued, polls_left } = batch;
+        let among = if polls_left == queued || self.turn_wanted.get() { *queued } else { self.len() };
+        if among == 0 {
             return None;
         }
-        batch.queued = match &self.chance {
-            None => batch.queued.saturating_sub(1),
-            Some(chance) => self.draw(chance, batch.queued, batch.polls_left),
-        };
-        batch.polls_left -= 1;
-        self.ready.borrow_mut().pop_front()
-    }
-
-    /// Brings one of those forward who may be next, and gives how many stand behind it who were queued when the batch began.
-    #[cold]
-    fn draw(&self, chance: &Chance, queued: usize, polls_left: usize) -> usize {
-        let mut ready = self.ready.borrow_mut();
-        let among = if polls_left == queued || self.turn_wanted.get() { queued } else { ready.len() };
-        if among == 0 {
-            return 0;
-        }
         let place = chance.below(among);
-        let drawn = ready.remove(place).expect("it is among those who stand there");
-        ready.push_front(drawn);
-        queued - usize::from(place < queued)
+        *queued -= usize::from(place < *queued);
+        *polls_left -= 1;
+        self.ready.borrow_mut().remove(place)
     }
 }
 
-/// How far a batch has come.
+/// How far a batch has come whose order is drawn.
 ///
 /// Invariant: no fewer polls are left than there are who were queued; and these stand before those who were not.
 struct Batch {
@@ -140,7 +149,7 @@ mod tests {
         let queue = RunQueue::new(seed.map(Chance::new));
         (0..queued).for_each(|index| queue.push(ready(index)));
         let mut polled = Vec::new();
-        let ended = queue.run_batch(|Ready { key, .. }| {
+        let mut poll = |Ready { key, .. }: Ready| {
             let index = key.index() as usize;
             polled.push(index);
             queue.push(ready(queued + polled.len() - 1));
@@ -148,7 +157,8 @@ mod tests {
                 queue.want_turn();
             }
             false
-        });
+        };
+        let ended = if queue.is_drawn() { queue.run_drawn(&mut poll) } else { queue.run_batch(poll) };
         assert!(!ended);
         polled
     }

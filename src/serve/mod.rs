@@ -44,7 +44,7 @@ use std::io;
 ///
 /// With [workers](Config::workers), this process becomes their master, and starts itself again for each of them, with the same
 /// arguments: each comes through `main` to this call, with the same configuration, and only there `make` is called. So what a
-/// `main` does before is done in each process; [`worker`] tells which it is. In a worker this does not return: its process ends
+/// `main` does before is done in each process; [`worker()`] tells which it is. In a worker this does not return: its process ends
 /// when it has served, and what comes after is the master's.
 ///
 /// # Errors

@@ -20,7 +20,7 @@
 //! |---|---|
 //! | `SIGTERM`, `SIGINT` | all workers finish what they have begun, and it ends; a second one ends it at once, with status 130 |
 //! | `SIGQUIT` | it ends at once |
-//! | `SIGHUP` | the workers are replaced one by one, each once its successor serves: no request fails; or, when the [terminal](terminal) is gone from which it was started, as `SIGTERM` |
+//! | `SIGHUP` | the workers are replaced one by one, each once its successor serves: no request fails; or, when the [terminal] is gone from which it was started, as `SIGTERM` |
 //! | `SIGTTIN`, `SIGTTOU` | one worker more, one less |
 //! | `SIGUSR1` | passed on to all workers |
 //! | `SIGUSR2` | a [new binary](upgrade) takes over |

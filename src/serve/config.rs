@@ -203,7 +203,7 @@ impl Config {
     }
 
     /// How long a worker's loop may not turn before the worker is replaced; `None`: for ever. The default is gunicorn's 30
-    /// seconds.
+    /// seconds. Each loop is heard once a second, so less than 2 seconds are taken for 2.
     pub fn timeout_worker(mut self, limit: Option<Duration>) -> Config {
         self.timeout_worker = limit;
         self

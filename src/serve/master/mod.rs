@@ -20,7 +20,7 @@
 //! |---|---|
 //! | `SIGTERM`, `SIGINT` | all workers finish what they have begun, and it ends; a second one ends it at once, with status 130 |
 //! | `SIGQUIT` | it ends at once |
-//! | `SIGHUP` | the workers are replaced one by one, each once its successor serves: no request fails; or, when the [terminal] is gone from which it was started, as `SIGTERM` |
+//! | `SIGHUP` | the workers are replaced one by one, each once its successor serves; as `SIGTERM` if the [terminal] is gone |
 //! | `SIGTTIN`, `SIGTTOU` | one worker more, one less |
 //! | `SIGUSR1` | passed on to all workers |
 //! | `SIGUSR2` | a [new binary](upgrade) takes over |
@@ -177,10 +177,12 @@ impl Master {
             drop(TaskBuilder::new().name("systemd").spawn(ping(limit)));
         }
         let outcome = loop {
+            self.governor.borrow_mut().go_on();
             // What was heard comes first: a deadline may be over because it is.
             if self.news.is_empty() {
-                self.governor.borrow_mut().go_on();
+                self.governor.borrow_mut().tick();
                 self.see_how_it_stands();
+                self.governor.borrow_mut().go_on();
                 if let Some(outcome) = self.outcome() {
                     break outcome;
                 }

@@ -1,7 +1,8 @@
 //! What is asked of all the workers.
 
 use super::process::Place;
-use super::{ASKED, Fleet, IDLE, Moment, Outcome, Stop, WORKERS_MAX};
+use super::{ASKED, Fleet, IDLE, Moment, Outcome, Stop};
+use crate::serve::config::Config;
 use crate::serve::master::TARGET;
 use std::time::Duration;
 
@@ -22,8 +23,8 @@ impl Fleet {
 
     /// One more worker.
     pub(in crate::serve::master) fn more(&mut self, now: Moment) {
-        if self.wanted() >= WORKERS_MAX {
-            log::warn!(target: TARGET, "there are {WORKERS_MAX} workers, and no more are started");
+        if self.wanted() >= Config::WORKERS_MAX {
+            log::warn!(target: TARGET, "there are {} workers, and no more are started", self.wanted());
             return;
         }
         self.places.push(Place { due: Some(now), ..Place::default() });

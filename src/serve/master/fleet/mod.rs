@@ -34,9 +34,6 @@ use std::time::Duration;
 /// A time since the master began, by a clock that stands still while the master itself does not run.
 pub(super) type Moment = Duration;
 
-/// More workers than this are not started.
-pub(super) const WORKERS_MAX: usize = 64;
-
 /// After it was asked to end, a worker that hangs has so long.
 const ASKED: Duration = Duration::from_secs(1);
 
@@ -45,6 +42,9 @@ const MARGIN: Duration = Duration::from_secs(3);
 
 /// Who does not even die of SIGKILL, as in a system call that hangs, is not waited for any longer.
 const DEAD: Duration = Duration::from_secs(5);
+
+/// No limit is longer: what is added up here stays far from where a moment ends.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// A worker beats once a second: a shorter silence says nothing.
 const SILENCE_MIN: Duration = Duration::from_secs(2);
@@ -138,11 +138,17 @@ pub(super) struct Fleet {
 impl Fleet {
     /// So many workers, none of which has been started.
     pub(super) fn new(rules: Rules, workers: usize) -> Fleet {
-        let rules = Rules { silence: rules.silence.map(|silence| silence.max(SILENCE_MIN)), ..rules };
+        let bounded = |limit: Option<Duration>| limit.map(|limit| limit.min(CENTURY));
+        let rules = Rules {
+            silence: bounded(rules.silence).map(|silence| silence.max(SILENCE_MIN)),
+            start: bounded(rules.start),
+            graceful: bounded(rules.graceful),
+            ..rules
+        };
         let place = || Place { due: Some(Moment::ZERO), ..Place::default() };
         Fleet {
             rules,
-            places: (0..workers.clamp(1, WORKERS_MAX)).map(|_| place()).collect(),
+            places: (0..workers.max(1)).map(|_| place()).collect(),
             processes: BTreeMap::new(),
             next: Id(0),
             roll: VecDeque::new(),

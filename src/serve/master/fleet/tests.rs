@@ -1,6 +1,7 @@
 //! The machine in a world of processes that do as the test says.
 
 use super::*;
+use crate::serve::config::Config;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -351,6 +352,19 @@ fn without_limits_nobody_is_ended() {
 }
 
 #[test]
+fn limits_without_end_are_none() {
+    let limit = Some(Duration::MAX);
+    let mut world = World::new(Rules { silence: limit, start: limit, graceful: limit, threads: 2 }, 2);
+    world.pass(1_000_000 * S);
+    world.all_ready();
+    world.fleet.retiring(world.holder(2), world.now);
+    world.act();
+    world.fleet.finish(Duration::ZERO, world.now);
+    world.pass(1_000_000 * S);
+    assert_eq!(world.did(), ["start 1", "start 2", "start 2", "drain 1", "drain 2"]);
+}
+
+#[test]
 fn silence_within_two_beats_is_none() {
     let mut world = World::new(Rules { silence: Some(S / 10), ..rules() }, 1);
     world.all_ready();
@@ -379,11 +393,11 @@ fn one_worker_more_and_less_within_bounds() {
     world.fleet.fewer(world.now);
     world.act();
     assert!(world.did().is_empty(), "one stays");
-    for _ in 0..WORKERS_MAX {
+    for _ in 0..Config::WORKERS_MAX {
         world.fleet.more(world.now);
         world.act();
     }
-    assert_eq!(world.did().len(), WORKERS_MAX - 1);
+    assert_eq!(world.did().len(), Config::WORKERS_MAX - 1);
     world.all_ready();
     world.fleet.fewer(world.now);
     world.act();

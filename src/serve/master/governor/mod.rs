@@ -204,8 +204,8 @@ impl Governor {
         }
     }
 
-    /// Does what has come due, and then what the fleet says is to be done.
-    pub(super) fn go_on(&mut self) {
+    /// Looks for what has come due.
+    pub(super) fn tick(&mut self) {
         let now = self.clock.look();
         self.fleet.tick(now);
         self.tick_upgrade(now);
@@ -215,6 +215,11 @@ impl Governor {
             self.tell_what_it_waits_for(now);
             self.tell_at = Some(now + TOLD_EVERY);
         }
+    }
+
+    /// Does what the fleet says is to be done; after each event, before the next.
+    pub(super) fn go_on(&mut self) {
+        let now = self.clock.now();
         loop {
             let actions = self.fleet.take_actions();
             if actions.is_empty() {

@@ -25,7 +25,7 @@ impl Governor {
             return;
         }
         let Some(sockets) = &self.sockets else { return };
-        let until = self.config.timeout_worker_start.map(|limit| now + limit + SAYS);
+        let until = self.config.timeout_worker_start.map(|limit| now.saturating_add(limit).saturating_add(SAYS));
         match Upgrade::begin(&self.program, sockets, (self.fleet.wanted(), self.opened), self.news.clone(), until) {
             Ok(upgrade) => {
                 log::info!(target: TARGET, "a new binary takes over: process {} is to be the master", upgrade.child.pid);

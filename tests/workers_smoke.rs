@@ -111,10 +111,7 @@ fn worker_that_is_killed_is_replaced_and_a_stop_ends_all() {
 }
 
 #[test]
-fn workers_have_three_streams_of_their_own_and_nothing_else_from_the_master() {
-    let served = Served::start(&["--workers", "1", "--threads", "1"]);
-    served.assert_serves();
-    drop(served);
+fn workers_have_their_sockets_and_their_channel_and_nothing_of_the_master() {
     let served = Served::start(&["--workers", "2", "--threads", "2"]);
     for worker in served.workers() {
         let open = fs::read_dir(format!("/proc/{worker}/fd")).unwrap();
@@ -153,6 +150,27 @@ fn told_twice_all_end_at_once() {
     let status = until("the master's end", || served.master.try_wait().unwrap());
     assert_eq!(status.code(), Some(130));
     assert_eq!(lines.map(Result::unwrap).last().unwrap(), "evloop: ended at once, as it was told twice");
+}
+
+#[test]
+fn signal_to_a_master_that_was_replaced_cuts_nobody_off() {
+    let mut served = Served::start(&["--workers", "2"]);
+    let mut slow = TcpStream::connect(&served.address).unwrap();
+    slow.set_read_timeout(Some(SAFETY_NET)).unwrap();
+    slow.write_all(b"GET /sleep?ms=1000 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    served.assert_serves();
+    let mut lines = BufReader::new(served.master.stderr.take().unwrap()).lines();
+    served.tell(SignalKind::USER_DEFINED_2);
+    let said = lines.find_map(|line| Some(line.unwrap().split_once(" is the master now")?.0.to_owned())).unwrap();
+    let successor: u32 = said.rsplit(' ').next().unwrap().parse().unwrap();
+    served.tell(SignalKind::INTERRUPT); // as from a terminal, where both hear it
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert_eq!(until("the old master's end", || served.master.try_wait().unwrap()).code(), Some(0));
+    served.assert_serves();
+    kill(successor, SignalKind::TERMINATE).unwrap();
+    assert!(lines.map(Result::unwrap).last().unwrap().contains("stopped"));
 }
 
 #[test]

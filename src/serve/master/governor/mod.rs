@@ -58,6 +58,8 @@ pub(super) struct Governor {
     upgrade: Option<Upgrade>,
     /// The successor has said that it is ready: all that can be had only once is to be given up.
     pub(super) yields: bool,
+    /// It was told to finish: to be told so again means more.
+    told: bool,
     /// When it is told again what is waited for.
     tell_at: Option<Moment>,
     past: Past,
@@ -87,6 +89,7 @@ impl Governor {
             news,
             upgrade: None,
             yields: false,
+            told: false,
             tell_at: None,
             past: Past::default(),
         }
@@ -108,10 +111,14 @@ impl Governor {
     pub(super) fn obey(&mut self, signal: SignalKind) {
         let (now, stopping) = (self.clock.look(), self.fleet.is_stopping());
         match signal {
-            SignalKind::TERMINATE | SignalKind::INTERRUPT if stopping => {
+            SignalKind::TERMINATE | SignalKind::INTERRUPT if self.told => {
                 log::warn!(target: TARGET, "{signal} once more: ending at once");
                 self.fleet.break_off(now);
                 self.quit_successor(now);
+            }
+            SignalKind::TERMINATE | SignalKind::INTERRUPT if stopping => {
+                log::info!(target: TARGET, "{signal}: finishing already; a second signal ends it at once");
+                self.told = true;
             }
             SignalKind::TERMINATE => self.stop(&signal.to_string(), IDLE),
             SignalKind::INTERRUPT => self.stop(&signal.to_string(), Duration::ZERO),
@@ -147,6 +154,7 @@ impl Governor {
             .timeout_graceful
             .map_or_else(String::new, |limit| format!(" for {} s at most", limit.max(idle).as_secs_f64()));
         log::info!(target: TARGET, "stopping ({why}): waiting for {workers}{at_most}; a second signal ends it at once");
+        self.told = true;
         self.begin_stop(&format!("stopping: waiting for {workers}{at_most}"));
         self.fleet.finish(idle, now);
         self.finish_successor(now);

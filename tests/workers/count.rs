@@ -1,0 +1,36 @@
+//! One worker more, one less.
+
+use super::load::{ALL_KINDS, Load};
+use super::{REUSE_PORT, SHARED, place, start};
+use evloop::signal::SignalKind;
+
+const MORE: SignalKind = SignalKind::TERMINAL_READ;
+const LESS: SignalKind = SignalKind::TERMINAL_WRITE;
+
+#[test]
+fn workers_are_added_and_taken_away_and_fail_no_request() {
+    add_and_take_away(SHARED);
+}
+
+#[test]
+fn workers_with_a_socket_of_their_own_are_added_and_taken_away_and_fail_no_request() {
+    add_and_take_away(REUSE_PORT);
+}
+
+fn add_and_take_away(arguments: &[&str]) {
+    let served = start(arguments, 2);
+    let load = Load::start(place(&served), ALL_KINDS);
+    for (told, count) in [(MORE, 3), (LESS, 2), (LESS, 1)] {
+        served.signal(told);
+        served.until_workers(count, &[]);
+        load.until_answered(100);
+    }
+    let last = served.workers();
+    served.signal(LESS);
+    served.until_said("there is one worker, and it stays", 1);
+    served.signal(MORE);
+    assert!(served.until_workers(2, &[]).contains(&last[0]));
+    load.until_answered(100);
+    load.end().assert_all_answered();
+    served.assert_no_zombies();
+}

@@ -119,7 +119,11 @@ impl Governor {
         if let Some(limit) = notify::watchdog() {
             drop(TaskBuilder::new().name("systemd").spawn(ping(Arc::clone(&self.alone), limit)));
         }
-        match race(&mut is_over, race(hear(&mut signals), self.orders.stopped())).await {
+        let heard = race(&mut is_over, race(hear(&mut signals), self.orders.stopped())).await;
+        // Before the loops are told, so that one of them is the last to close a place: it takes who waits there. Who comes after
+        // that is refused, or is a successor's.
+        drop(sockets);
+        match heard {
             Either::Left(_) => return,
             Either::Right(Either::Left(signal)) => self.obey(signal),
             Either::Right(Either::Right(())) if self.alone.was_ready() => {
@@ -128,7 +132,6 @@ impl Governor {
             }
             Either::Right(Either::Right(())) => {} // it fails to start, and whoever started it is told why
         }
-        drop(sockets); // who comes now is refused, or is a successor's
         let mut ticks = interval_at(now() + TOLD_EVERY, TOLD_EVERY);
         loop {
             match race(&mut is_over, race(hear(&mut signals), ticks.tick())).await {

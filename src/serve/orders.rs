@@ -184,9 +184,9 @@ mod tests {
                 let (orders, told) = (orders.clone(), Rc::clone(&told));
                 drop(spawn(async move {
                     if quits {
-                        orders.quit().await
+                        orders.quit().await;
                     } else {
-                        orders.stopped().await
+                        orders.stopped().await;
                     }
                     told.borrow_mut().push(name);
                 }));

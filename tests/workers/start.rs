@@ -12,7 +12,9 @@ fn workers_that_cannot_start_end_their_master_with_3_and_why() {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("trace");
     let of_workers: Vec<_> = (1..=2).map(|worker| folder.path().join(format!("trace.worker-{worker}"))).collect();
-    of_workers.iter().for_each(|file| fs::create_dir(file).unwrap());
+    for file in &of_workers {
+        fs::create_dir(file).unwrap();
+    }
     let mut served = Served::run(&mut evloop(&["--port=0", "--workers=2", "--trace", trace.to_str().unwrap()]));
     assert_eq!(served.status().code(), Some(3));
     served.until_all_ended();

@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(told(0), "has ended");
         assert_eq!(told(3 << 8), "has ended with status 3");
         assert_eq!(told(9), "was ended by SIGKILL");
-        assert_eq!(told(11 | 0x80), "was ended by SIGSEGV (and has left a core)");
+        assert_eq!(told(0x80 + 11), "was ended by SIGSEGV (and has left a core)");
     }
 
     #[test]

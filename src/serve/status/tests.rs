@@ -21,7 +21,7 @@ fn beat(connections: u64, requests: u64) -> LoopBeat {
 fn worker(number: usize, loops: Vec<LoopBeat>) -> WorkerStatus {
     WorkerStatus {
         number: Some(number),
-        pid: Some(4710 + number as u32),
+        pid: u32::try_from(4710 + number).ok(),
         state: State::Ready,
         age_ms: 3_725_000,
         restarts: 0,

@@ -55,11 +55,7 @@ fn run() -> io::Result<Picture> {
         ));
         let evenly = serve_all(shared, Duration::ZERO)?;
         let first = evenly.iter().filter(|answer| answer.by == 1).count();
-        about.push(format!(
-            "With nothing held, loop 1 answered {first} of {}, loop 2 {}.",
-            evenly.len(),
-            evenly.len() - first
-        ));
+        about.push(format!("With nothing held, loop 1 answered {first}, loop 2 {}.", evenly.len() - first));
         latencies = latencies.series(title, (0..).zip(took).map(|(percent, took)| (f64::from(percent), millis(took))));
     }
     Ok(picture.about(about.join("\n")).plot(latencies))
@@ -108,10 +104,7 @@ fn serve(listener: TcpListener, number: u8, held: Duration, stopped: oneshot::Re
                 listener.accept().await?.0.write_all(&[number]).await?;
             }
         };
-        match race(serves, stopped).await {
-            Either::Left(failed) => failed,
-            Either::Right(_) => Ok(()),
-        }
+        if let Either::Left(failed) = race(serves, stopped).await { failed } else { Ok(()) }
     })
 }
 

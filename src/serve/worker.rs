@@ -28,9 +28,13 @@ use evloop_runtime::sync::remote;
 use evloop_runtime::time::{Sleep, sleep};
 use evloop_runtime::{Runtime, TaskBuilder, select};
 use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::thread::set_name;
 use std::convert::Infallible;
+use std::ffi::CString;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -69,6 +73,7 @@ where
     F: Fn(&Instance) -> io::Result<A> + Sync,
 {
     set_parent_process_death_signal(Some(Signal::CONT)).map_err(io::Error::from)?;
+    take_name();
     let channel = role::take_channel()?;
     let orders = Orders::default();
     let (outbox, mail) = remote::channel(OUTBOX_MAX);
@@ -104,6 +109,15 @@ where
         let _in_time = written.recv_timeout(LAST_WORDS);
     }
     process::exit(status.into())
+}
+
+/// Has `ps` call this process by the program's name: it was started from `/proc/self/exe`, and would be an `exe`.
+fn take_name() {
+    let program = std::env::args_os().next().unwrap_or_default();
+    let name = Path::new(&program).file_name().and_then(|name| CString::new(name.as_bytes()).ok());
+    if let Some(error) = name.and_then(|name| set_name(&name).err()) {
+        log::debug!("cannot take its name: {error}");
+    }
 }
 
 /// Tells the master what loops tell.

@@ -5,6 +5,7 @@
 //! when its socket closed. A connection that could not be made at all was *refused*.
 
 use super::served::SAFETY_NET;
+use rustix::net::sockopt::set_socket_linger;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -222,6 +223,9 @@ impl Connection {
                 let stream = TcpStream::connect(address)?;
                 stream.set_read_timeout(Some(SAFETY_NET))?;
                 stream.set_write_timeout(Some(SAFETY_NET))?;
+                // It ends with a reset, when all of its answers are there: else tens of thousands of connections that nobody has
+                // any more would be left to the system, and to the tests that look for some among them.
+                set_socket_linger(&stream, Some(Duration::ZERO))?;
                 let port = stream.local_addr()?.port();
                 (Box::new(stream), port)
             }

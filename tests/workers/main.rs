@@ -43,8 +43,9 @@ fn place(served: &Served) -> Place {
 /// Holds the loop of a worker for an hour; returns the connection with the request that does, and the worker.
 fn hang_one(served: &Served) -> (Connection, u32) {
     let hung = Connection::sent(&place(served), "/block-loop?ms=3600000");
-    served.until_said("in GET /block-loop", 1);
-    let holds = |pid: &u32| processes::client_ports(*pid, served.address()).contains(&hung.port);
-    let holder = served.workers().into_iter().find(holds).unwrap();
-    (hung, holder)
+    let told = served.until_said("in GET /block-loop", 1);
+    let number = told.split("worker ").nth(1).and_then(|rest| rest.split(':').next()).unwrap();
+    let ready = served.until_said(&format!("worker {number} (process "), 1);
+    let holder = ready.split("(process ").nth(1).and_then(|rest| rest.split(')').next()).unwrap();
+    (hung, holder.parse().unwrap())
 }

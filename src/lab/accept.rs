@@ -6,6 +6,7 @@
 //! end of the last panel: who was dealt to the held loop waits, while the other one is free.
 //!
 //! At the end it says how evenly connections fall where nothing holds a loop. nginx has both ways (`listen ... reuseport`).
+//! Change how long loop 1 is held.
 
 use super::Experiment;
 use super::measure::{millis, percentiles};

@@ -22,7 +22,7 @@ pub(crate) fn run(options: &Serve) -> Result<(), serve::Error> {
     let config = options.config.clone();
     let (trace, records) = (options.trace.clone(), options.trace_records);
     if let Some(file) = &trace {
-        drop(Trace::new(file, records)?); // as with the folder below
+        Trace::check(file)?; // as with the folder below
     }
     if let Some(folder) = options.dir.clone() {
         let listing = options.listing;

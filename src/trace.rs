@@ -4,7 +4,7 @@ use evloop::http::{IntoResponse, Request, Response, Router, StatusCode};
 use evloop::observe::{Recording, Tape};
 use evloop::signal::{SignalKind, signal};
 use evloop::spawn_blocking;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -28,6 +28,17 @@ impl Trace {
         let file = TraceFile { path: path.to_owned(), writes: Mutex::default() };
         drop(file.create()?);
         Ok(Rc::new(Trace { tape: Tape::new(records), file: Arc::new(file) }))
+    }
+
+    /// Whether a trace can be written to that file, before there is one.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn check(path: &Path) -> io::Result<()> {
+        let was_there = path.symlink_metadata().is_ok();
+        let file = TraceFile { path: path.to_owned(), writes: Mutex::default() };
+        File::options().append(true).create(true).open(path).map_err(|error| file.failed(&error))?;
+        if was_there { Ok(()) } else { fs::remove_file(path) } // each loop makes its own
     }
 
     /// To look on at a loop.

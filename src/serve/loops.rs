@@ -265,6 +265,8 @@ where
             Either::Right(Err(error)) if !started.is_cancelled() => Err(Error::start(error)),
             Either::Right(ended) => {
                 let cut = ended?;
+                // What it has served since the last beat shall not be lost with it.
+                self.supervisor.beat(instance.thread(), LoopBeat::read(&mut turn::metrics(), Duration::ZERO));
                 retire(&**self.supervisor, self.orders, self.idle_when_retired()); // there may have been no turn for its task
                 Ok(cut)
             }

@@ -18,6 +18,7 @@ mod config;
 pub mod control;
 mod error;
 mod instance;
+mod lifeline;
 mod loops;
 mod master;
 mod notify;

@@ -13,6 +13,7 @@
 use super::Config;
 use super::alone::Alone;
 use super::control::ControlSocket;
+use super::lifeline;
 use super::loops::IDLE;
 use super::notify;
 use super::orders::{Order, Orders};
@@ -36,6 +37,9 @@ const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// After twice the time for a graceful stop, which the requests may take and then the lifespans, for what comes behind.
 const FORCE_AFTER: Duration = Duration::from_secs(5);
+
+/// What is to end and does not even say so, for its log hangs, is ended so much later.
+const SPARE: Duration = Duration::from_secs(2);
 
 /// How long loops may take to end at once.
 const QUIT_LIMIT: Duration = Duration::from_secs(1);
@@ -156,6 +160,7 @@ impl Governor {
             return;
         }
         if quits {
+            lifeline::end_after(QUIT_LIMIT + SPARE);
             let cut = under_way.map_or_else(String::new, |what| format!(", without waiting for {what}"));
             log::info!("{signal}: ending at once{cut}");
             self.force_at = Some(now() + QUIT_LIMIT);
@@ -167,6 +172,9 @@ impl Governor {
     /// With what was under way when it was told to.
     fn begin_to_stop(&mut self, why: &str, under_way: Option<String>) {
         self.alone.drains();
+        if let Some(limit) = self.limit {
+            lifeline::end_after(limit.saturating_mul(2).saturating_add(FORCE_AFTER + SPARE));
+        }
         let after = |limit| now().checked_add(limit);
         self.stop_by = self.limit.and_then(after);
         self.force_at = self.limit.and_then(|limit| after(limit.saturating_mul(2).saturating_add(FORCE_AFTER)));

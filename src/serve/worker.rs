@@ -14,6 +14,7 @@
 //! of its processes, and what else is meant for the master, are left to the master.
 
 use super::channel::{self, FromWorker, Inbox, ToWorker};
+use super::lifeline;
 use super::loops::{self, Supervisor};
 use super::orders::{Order, Orders};
 use super::role;
@@ -55,6 +56,9 @@ const GRACEFUL: Duration = Duration::from_secs(10);
 
 /// How long loops may take to end at once.
 const QUIT_LIMIT: Duration = Duration::from_secs(1);
+
+/// What is to end and does not even say so, for its log hangs, is ended so much later.
+const SPARE: Duration = Duration::from_secs(1);
 
 /// How long the last words may take on their way.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -253,18 +257,21 @@ impl Ear {
     }
 
     fn quit(&mut self) {
+        lifeline::end_after(QUIT_LIMIT + SPARE);
         self.begin = None;
         self.orders.send(Order::Quit);
         self.force = Some(sleep(QUIT_LIMIT));
     }
 
     fn lose_master(&mut self, error: Option<io::Error>, graceful: Duration) {
+        let limit = graceful.saturating_add(FORCE_AFTER);
+        lifeline::end_after(limit.saturating_add(SPARE));
+        self.drain(IDLE);
         match error {
             Some(error) => log::error!(target: TARGET, "finishing what has begun: {error}"),
             None => log::warn!(target: TARGET, "the master is gone: finishing what has begun"),
         }
-        self.drain(IDLE);
-        self.force.get_or_insert_with(|| sleep(graceful.saturating_add(FORCE_AFTER)));
+        self.force.get_or_insert_with(|| sleep(limit));
     }
 }
 

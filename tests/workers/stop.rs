@@ -62,16 +62,29 @@ fn stop_that_takes_too_long_cuts_what_is_left() {
 
 #[test]
 fn second_signal_ends_it_at_once_with_130() {
-    for kind in [SignalKind::INTERRUPT, SignalKind::TERMINATE] {
+    let (interrupt, terminate) = (SignalKind::INTERRUPT, SignalKind::TERMINATE);
+    for [first, second] in [[interrupt, terminate], [terminate, interrupt]] {
         let mut served = start(SHARED, 2);
         let mut begun = Connection::begun(&place(&served), "/sleep?ms=3600000");
-        served.signal(kind);
+        served.signal(first);
         served.until_said("stopping", 1);
-        served.signal(kind);
+        served.signal(second);
         assert_eq!(served.status().code(), Some(130));
         assert!(begun.answer().is_err());
         served.until_all_ended();
     }
+}
+
+/// `timeout` and others send a signal to the process and then to its group.
+#[test]
+fn signal_that_comes_twice_in_a_moment_is_one() {
+    let mut served = start(SHARED, 2);
+    let mut begun = Connection::begun(&place(&served), "/sleep?ms=1000");
+    served.signal(SignalKind::TERMINATE);
+    served.signal(SignalKind::TERMINATE);
+    begun.answer().unwrap();
+    assert_eq!(served.status().code(), Some(0));
+    served.until_all_ended();
 }
 
 #[test]

@@ -381,7 +381,10 @@ impl App for Router {
     type Future = Routed;
 
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "each kind of connection has its own, and a request passes through it once")]
+    #[expect(
+        clippy::inline_always,
+        reason = "each kind of connection has its own, and a request passes through it once"
+    )]
     fn call(&self, scope: Scope, receive: Receive, send: Send) -> Routed {
         let way = match self.tree.find(scope.route_path_bytes()) {
             Some(methods) => match methods.find(&scope) {

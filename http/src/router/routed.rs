@@ -37,7 +37,10 @@ impl Future for Routed {
     type Output = asgi::Result;
 
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "each kind of connection has its own, and a request passes through it once")]
+    #[expect(
+        clippy::inline_always,
+        reason = "each kind of connection has its own, and a request passes through it once"
+    )]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<asgi::Result> {
         let this = &mut *self;
         loop {

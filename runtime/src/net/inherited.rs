@@ -41,7 +41,7 @@ impl Inherited {
     ///
     /// The number is duplicated, and stays open as it is. So the socket goes on listening when the listener is dropped: who
     /// connects later waits for whoever accepts next, until all who have the socket are gone. It is made non-blocking,
-    /// which those others see as well.
+    /// which those others see as well. The number is kept from the children that this process starts.
     ///
     /// # Errors
     /// When the number is not open, or is not a stream socket that listens, of IPv4, IPv6 or the Unix domain; and what the
@@ -67,6 +67,7 @@ fn checked(number: RawFd) -> io::Result<(Socket, Family)> {
     let socket = Socket::from(sys::fd::duplicate(number).map_err(meaning(libc::EBADF, "it is not open"))?);
     let kind = socket.r#type().map_err(meaning(libc::ENOTSOCK, "it is no socket"))?;
     let family = family_of(kind, socket.is_listener()?, socket.domain()?)?;
+    sys::fd::keep_from_children(number)?;
     Ok((socket, family))
 }
 

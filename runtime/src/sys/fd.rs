@@ -36,6 +36,17 @@ pub(crate) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(duplicate) })
 }
 
+/// Keeps what is open under `number` from the children that this process starts from now on.
+///
+/// # Errors
+/// `EBADF` when nothing is open under that number.
+pub(crate) fn keep_from_children(number: RawFd) -> io::Result<()> {
+    // SAFETY: with `F_SETFD` the call takes two integers and no pointer: it touches no memory of this process, and leaves
+    // the descriptor open for whoever has it.
+    let status = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    if status == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// An option of TCP sockets for which neither std nor socket2 has a name; tcp(7) has them.
 #[derive(Debug, Clone, Copy)]
 #[repr(i32)]
@@ -71,7 +82,8 @@ pub(crate) fn set_tcp_option(socket: impl AsFd, option: TcpOption, value: u32) -
 
 #[cfg(test)]
 mod tests {
-    use super::{NUMBER_MIN, TcpOption, duplicate, set_tcp_option};
+    use super::{NUMBER_MIN, TcpOption, duplicate, keep_from_children, set_tcp_option};
+    use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
     use std::io::{Read, Write, pipe};
     use std::os::fd::AsRawFd;
 
@@ -99,7 +111,16 @@ mod tests {
     fn number_that_is_not_open_is_an_error() {
         for number in [-1, i32::MAX] {
             assert_eq!(duplicate(number).unwrap_err().raw_os_error(), Some(libc::EBADF));
+            assert_eq!(keep_from_children(number).unwrap_err().raw_os_error(), Some(libc::EBADF));
         }
+    }
+
+    #[test]
+    fn number_that_is_kept_from_children_is_closed_when_a_program_is_run() {
+        let (reading, _writing) = pipe().unwrap();
+        fcntl_setfd(&reading, FdFlags::empty()).unwrap();
+        keep_from_children(reading.as_raw_fd()).unwrap();
+        assert_eq!(fcntl_getfd(&reading).unwrap(), FdFlags::CLOEXEC);
     }
 
     #[test]

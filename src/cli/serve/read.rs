@@ -5,10 +5,11 @@ use env_logger::WriteStyle;
 use evloop::http::StatusCode;
 use evloop::http::access_log::AccessLog;
 use evloop::http::codec::encode::ResponseHead;
+use evloop::http::middleware::TrustedProxies;
 use evloop::serve::{Accept, Bind, Control};
 use log::LevelFilter;
 use std::ffi::OsStr;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -22,6 +23,9 @@ pub(super) const FORWARDED_ALLOW: &str = "127.0.0.1,::1,unix";
 /// It is not what the option takes. The text is what there is to be said besides; it may be empty.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wrong(pub(super) &'static str);
+
+/// The resolver would take an asterisk for no name at all, which is the loopback's.
+const ALL_ADDRESSES: Wrong = Wrong("all addresses are 0.0.0.0 or, with IPv6, ::");
 
 /// Nothing can be said besides.
 const PLAINLY: Wrong = Wrong("");
@@ -73,6 +77,7 @@ pub(super) fn flag(value: &OsStr) -> Result<bool, Wrong> {
 pub(super) fn host(value: &OsStr) -> Result<String, Wrong> {
     match text(value)? {
         "" => Err(PLAINLY),
+        "*" => Err(ALL_ADDRESSES),
         host if host.starts_with('[') => Err(Wrong("brackets are for --bind")),
         host if host.matches(':').count() == 1 => Err(Wrong("the port is told by --port, or both by --bind")),
         host => Ok(host.to_owned()),
@@ -118,6 +123,7 @@ pub(super) fn bind(value: &OsStr) -> Result<Bind, Wrong> {
     let host = match host.strip_prefix('[') {
         Some(rest) => rest.strip_suffix(']').filter(|host| host.contains(':')).ok_or(PLAINLY)?,
         None if host.is_empty() => "0.0.0.0",
+        None if host == "*" => return Err(ALL_ADDRESSES),
         None if host.contains([':', '/']) => return Err(PLAINLY),
         None => host,
     };
@@ -172,22 +178,11 @@ pub(super) fn header(value: &OsStr) -> Result<(String, String), Wrong> {
 /// A list without spaces and without what says nothing.
 pub(super) fn allowed(value: &OsStr) -> Result<String, Wrong> {
     let sources: Vec<_> = text(value)?.split(',').map(str::trim).filter(|source| !source.is_empty()).collect();
-    if sources.is_empty() || !sources.iter().all(|source| is_source(source)) {
+    let list = sources.join(",");
+    if list.is_empty() || list.parse::<TrustedProxies>().is_err() {
         return Err(PLAINLY);
     }
-    Ok(sources.join(","))
-}
-
-fn is_source(text: &str) -> bool {
-    let Some((network, bits)) = text.split_once('/') else {
-        return matches!(text, "*" | "unix") || text.parse::<IpAddr>().is_ok();
-    };
-    let bits_max = match network.parse() {
-        Ok(IpAddr::V4(_)) => 32,
-        Ok(IpAddr::V6(_)) => 128,
-        Err(_) => return false,
-    };
-    number(OsStr::new(bits), 0..=bits_max).is_ok()
+    Ok(list)
 }
 
 /// With the names of uvicorn's levels, too.

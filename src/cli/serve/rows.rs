@@ -297,7 +297,7 @@ const TRACE: &[Row] = &[
     })
     .help(
         "write what the loop did last as a Chrome trace, for https://ui.perfetto.dev: at the end, on SIGUSR1, and for \
-         GET /trace of the demo; loops but the first have a file of their own beside it",
+         GET /trace of the demo; workers and further loops write FILE.worker-N, FILE.loop-N",
     ),
     Row::new("trace-records", "N", "a number from 1 to 4194304", |draft, value| {
         draft.serve.trace_records = read::number(value, 1..=TRACE_RECORDS_MAX)?;

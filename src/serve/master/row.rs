@@ -4,6 +4,7 @@ use super::child::Child;
 use super::fleet::{Process, State};
 use crate::serve::channel::ToWorker;
 use crate::serve::status::{LoopBeat, Past, State as Told, WorkerStatus, millis, rss_bytes};
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// A worker: its process and what it has told.
@@ -11,6 +12,8 @@ use std::time::Instant;
 pub(super) struct Row {
     pub(super) child: Child<ToWorker>,
     started: Instant,
+    /// The places besides its own whose sockets it has.
+    pub(super) lent: BTreeSet<usize>,
     /// As each loop has told last.
     loops: Vec<LoopBeat>,
     /// Who holds which loop, as the watchdog has said.
@@ -18,8 +21,14 @@ pub(super) struct Row {
 }
 
 impl Row {
-    pub(super) fn new(child: Child<ToWorker>, threads: usize) -> Row {
-        Row { child, started: Instant::now(), loops: vec![LoopBeat::default(); threads], held: vec![None; threads] }
+    pub(super) fn new(child: Child<ToWorker>, lent: BTreeSet<usize>, threads: usize) -> Row {
+        Row {
+            child,
+            started: Instant::now(),
+            lent,
+            loops: vec![LoopBeat::default(); threads],
+            held: vec![None; threads],
+        }
     }
 
     /// A loop has told how it does.

@@ -40,7 +40,7 @@ pub(in crate::serve::master) struct Process {
     pub(in crate::serve::master) part: Part,
     pub(in crate::serve::master) state: State,
     pub(super) since: Moment,
-    pub(super) ready: bool,
+    pub(in crate::serve::master) ready: bool,
     /// Why it ends, in its own words.
     pub(super) failure: Option<String>,
 }

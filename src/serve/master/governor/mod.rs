@@ -15,6 +15,7 @@ use super::terminal::Terminal;
 use super::upgrade::{FromOld, Stage, Upgrade};
 use crate::serve::channel::{FromSuccessor, FromWorker, ToWorker};
 use crate::serve::config::Config;
+use crate::serve::lifeline;
 use crate::serve::master::TARGET;
 use crate::serve::notify;
 use crate::serve::sockets::Sockets;
@@ -37,6 +38,16 @@ pub(super) enum News {
 /// How often it is told what a stop waits for.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 
+/// The same signal again in less time is no second one.
+const DOUBLED: Duration = Duration::from_millis(200);
+
+/// A master that is to end at once, and does not even say so, for its log hangs, is ended after that time. Its workers see
+/// its end.
+const QUIT_LIMIT: Duration = Duration::from_secs(5);
+
+/// The same where all that has begun is to be finished: so long after the time for that.
+const FORCE_AFTER: Duration = Duration::from_secs(30);
+
 #[derive(Debug)]
 pub(super) struct Governor {
     pub(super) config: Config,
@@ -58,8 +69,8 @@ pub(super) struct Governor {
     upgrade: Option<Upgrade>,
     /// The successor has said that it is ready: all that can be had only once is to be given up.
     pub(super) yields: bool,
-    /// It was told to finish: to be told so again means more.
-    told: bool,
+    /// When and how it was told to finish: to be told so again means more.
+    told: Option<(Moment, Option<SignalKind>)>,
     /// When it is told again what is waited for.
     tell_at: Option<Moment>,
     past: Past,
@@ -89,7 +100,7 @@ impl Governor {
             news,
             upgrade: None,
             yields: false,
-            told: false,
+            told: None,
             tell_at: None,
             past: Past::default(),
         }
@@ -111,25 +122,28 @@ impl Governor {
     pub(super) fn obey(&mut self, signal: SignalKind) {
         let (now, stopping) = (self.clock.look(), self.fleet.is_stopping());
         match signal {
-            SignalKind::TERMINATE | SignalKind::INTERRUPT if self.told => {
+            SignalKind::TERMINATE | SignalKind::INTERRUPT if self.is_doubled(signal, now) => {}
+            SignalKind::TERMINATE | SignalKind::INTERRUPT if self.told.is_some() => {
+                lifeline::end_after(QUIT_LIMIT);
                 log::warn!(target: TARGET, "{signal} once more: ending at once");
                 self.fleet.break_off(now);
                 self.quit_successor(now);
             }
             SignalKind::TERMINATE | SignalKind::INTERRUPT if stopping => {
                 log::info!(target: TARGET, "{signal}: finishing already; a second signal ends it at once");
-                self.told = true;
+                self.told = Some((now, Some(signal)));
             }
-            SignalKind::TERMINATE => self.stop(&signal.to_string(), IDLE),
-            SignalKind::INTERRUPT => self.stop(&signal.to_string(), Duration::ZERO),
+            SignalKind::TERMINATE => self.stop_by(signal, IDLE),
+            SignalKind::INTERRUPT => self.stop_by(signal, Duration::ZERO),
             SignalKind::QUIT => {
+                lifeline::end_after(QUIT_LIMIT);
                 log::info!(target: TARGET, "{signal}: ending at once");
                 self.begin_stop("ending at once");
                 self.fleet.quit(now);
                 self.quit_successor(now);
             }
-            SignalKind::HANGUP if !stopping && self.terminal.is_gone() => self.stop(&signal.to_string(), IDLE),
-            SignalKind::USER_DEFINED_1 => self.rows.values().for_each(|row| row.child.signal(signal)),
+            SignalKind::HANGUP if !stopping && self.terminal.is_gone() => self.stop_by(signal, IDLE),
+            SignalKind::USER_DEFINED_1 => self.pass_on(signal),
             _ if stopping => log::info!(target: TARGET, "{signal} changes nothing: stopping"),
             _ if self.upgrade.is_some() => {
                 log::warn!(target: TARGET, "{signal} changes nothing: a new binary is taking over");
@@ -145,16 +159,37 @@ impl Governor {
         }
     }
 
+    /// Whether a signal is the last one over again: who forwards signals to a process and to its group, as `timeout` does, sends
+    /// each twice.
+    fn is_doubled(&self, signal: SignalKind, now: Moment) -> bool {
+        self.told.is_some_and(|(since, by)| by == Some(signal) && now.saturating_sub(since) < DOUBLED)
+    }
+
+    /// To those who hear it already: others it would end.
+    fn pass_on(&self, signal: SignalKind) {
+        let ready =
+            self.fleet.processes().filter(|(_, process)| process.ready).filter_map(|(id, _)| self.rows.get(&id));
+        ready.for_each(|row| row.child.signal(signal));
+    }
+
+    fn stop_by(&mut self, signal: SignalKind, idle: Duration) {
+        self.stop(&signal.to_string(), idle);
+        self.told = Some((self.clock.now(), Some(signal)));
+    }
+
     /// All finish what has begun, and for so long those that idle are kept for a request that is on its way.
     pub(super) fn stop(&mut self, why: &str, idle: Duration) {
         let now = self.clock.look();
+        if let Some(limit) = self.config.timeout_graceful {
+            lifeline::end_after(limit.saturating_add(FORCE_AFTER));
+        }
         let workers = count(self.fleet.processes().count(), "worker");
         let at_most = self
             .config
             .timeout_graceful
             .map_or_else(String::new, |limit| format!(" for {} s at most", limit.max(idle).as_secs_f64()));
         log::info!(target: TARGET, "stopping ({why}): waiting for {workers}{at_most}; a second signal ends it at once");
-        self.told = true;
+        self.told = Some((now, None));
         self.begin_stop(&format!("stopping: waiting for {workers}{at_most}"));
         self.fleet.finish(idle, now);
         self.finish_successor(now);
@@ -258,7 +293,8 @@ impl Governor {
             Action::Start(id, place) => match self.start(id, place) {
                 Ok(child) => {
                     self.fleet.started(id, child.pid);
-                    self.rows.insert(id, Row::new(child, self.threads()));
+                    let lent = self.lent_to(place).into_iter().collect();
+                    self.rows.insert(id, Row::new(child, lent, self.threads()));
                 }
                 Err(error) => {
                     let end = End { cause: format!("was not started: {error}"), by_signal: false };

@@ -38,12 +38,12 @@ impl Governor {
         let sockets = self.sockets.as_mut().ok_or_else(|| io::Error::other("all sockets are closed"))?;
         // They may have to be opened, which a thread without a loop can.
         let open = move || sockets.for_loops((place - 1) * threads..place * threads);
-        thread::scope(|scope| scope.spawn(open).join().expect("it does not panic"))
+        thread::scope(|scope| thread::Builder::new().spawn_scoped(scope, open)?.join().expect("it does not panic"))
     }
 
     /// The places that are no more and whose sockets that place accepts from. Each has a queue of its own, and the kernel goes
     /// on putting connections there.
-    fn lent_to(&self, place: usize) -> Vec<usize> {
+    pub(super) fn lent_to(&self, place: usize) -> Vec<usize> {
         let wanted = self.fleet.wanted();
         if self.config.accept == Accept::Shared {
             return Vec::new();
@@ -69,8 +69,12 @@ impl Governor {
 
     fn lend(&mut self, gone: usize, place: usize) -> io::Result<()> {
         for id in self.fleet.of_place(place) {
+            if self.rows.get(&id).is_some_and(|row| row.lent.contains(&gone)) {
+                continue; // it has them since the last time
+            }
             let all = self.open_for(gone)?.into_iter().flatten().collect();
-            if let Some(row) = self.rows.get(&id) {
+            if let Some(row) = self.rows.get_mut(&id) {
+                row.lent.insert(gone);
                 hand(&row.child, vec![all]);
             }
         }

@@ -20,36 +20,49 @@ use slab::Slab;
 /// assert_eq!(arena.get(second), Some(&"second"));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key {
-    index: u32,
-    stamp: u32,
-}
+pub struct Key(u64);
 
 impl Key {
     /// A key that no arena ever gives out.
-    pub const NONE: Key = Key { index: u32::MAX, stamp: u32::MAX };
+    pub const NONE: Key = Key(u64::MAX);
 
     /// The key with this place and stamp.
+    #[inline]
     pub(crate) const fn new(index: u32, stamp: u32) -> Key {
-        Key { index, stamp }
+        Key((stamp as u64) << 32 | index as u64)
     }
 
     /// The place, which a later value may take.
+    #[inline]
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "the half of it")]
     pub const fn index(self) -> u32 {
-        self.index
+        self.0 as u32
     }
 
     /// The stamp, which no later value at this place shares until 2^32 more have been inserted.
+    #[inline]
     #[must_use]
     pub const fn stamp(self) -> u32 {
-        self.stamp
+        (self.0 >> 32) as u32
+    }
+
+    /// Both in one word.
+    #[inline]
+    pub(crate) const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// The key that gave this word.
+    #[inline]
+    pub(crate) const fn from_bits(bits: u64) -> Key {
+        Key(bits)
     }
 }
 
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if *self == Key::NONE { f.write_str("none") } else { write!(f, "{}#{}", self.index, self.stamp) }
+        if *self == Key::NONE { f.write_str("none") } else { write!(f, "{}#{}", self.index(), self.stamp()) }
     }
 }
 
@@ -109,15 +122,15 @@ impl<T> Arena<T> {
         let index = u32::try_from(vacant.key()).ok().filter(|index| *index != u32::MAX);
         let key = Key::new(index.expect("an arena holds fewer than 2^32 values"), self.next_stamp);
         self.next_stamp = self.next_stamp.wrapping_add(1);
-        vacant.insert(Stamped { stamp: key.stamp, value: value(key) });
+        vacant.insert(Stamped { stamp: key.stamp(), value: value(key) });
         key
     }
 
     /// The value of that name, if it is still here.
     #[must_use]
     pub fn get(&self, key: Key) -> Option<&T> {
-        match self.slots.get(key.index as usize) {
-            Some(slot) if slot.stamp == key.stamp => Some(&slot.value),
+        match self.slots.get(key.index() as usize) {
+            Some(slot) if slot.stamp == key.stamp() => Some(&slot.value),
             _ => None,
         }
     }
@@ -125,8 +138,8 @@ impl<T> Arena<T> {
     /// The value of that name, to change, if it is still here.
     #[must_use]
     pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        match self.slots.get_mut(key.index as usize) {
-            Some(slot) if slot.stamp == key.stamp => Some(&mut slot.value),
+        match self.slots.get_mut(key.index() as usize) {
+            Some(slot) if slot.stamp == key.stamp() => Some(&mut slot.value),
             _ => None,
         }
     }
@@ -140,7 +153,7 @@ impl<T> Arena<T> {
     /// Takes the value of that name out.
     pub fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
-        Some(self.slots.remove(key.index as usize).value)
+        Some(self.slots.remove(key.index() as usize).value)
     }
 
     /// All values with their names, by place.

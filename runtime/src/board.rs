@@ -71,12 +71,11 @@ impl At {
             At::Task(key) => key,
             At::Phase(phase) => Key::new(Key::NONE.index(), phase as u32),
         };
-        u64::from(key.index()) << 32 | u64::from(key.stamp())
+        key.to_bits()
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "each half is taken apart")]
     fn unpack(packed: u64) -> At {
-        let key = Key::new((packed >> 32) as u32, packed as u32);
+        let key = Key::from_bits(packed);
         match PHASES.get(key.stamp() as usize) {
             Some(phase) if key.index() == Key::NONE.index() => At::Phase(*phase),
             _ => At::Task(key),

@@ -10,7 +10,7 @@ use crate::pool::{Pool, PoolLoad};
 use crate::sys::fd;
 use crate::task::Tasks;
 use crate::timer::Expired;
-use crate::trace::{self, Cause, Phase};
+use crate::trace::{self, Cause, Phase, Why};
 use crate::view::View;
 use crate::watchdog::Watch;
 use crate::work::Work;
@@ -341,7 +341,7 @@ impl Runtime {
         let expired = core.timers.borrow_mut().expire(core.clock.tick(), due);
         core.note_expired(expired);
         wake_all(due);
-        trace::set_cause(Cause::Outside);
+        trace::set_cause(Why::OUTSIDE);
         Ok(false)
     }
 
@@ -411,10 +411,10 @@ impl Core {
     #[inline]
     fn begin(&self, phase: Phase) {
         trace::set_cause(match phase {
-            Phase::Run | Phase::Idle | Phase::Prepare | Phase::Check => Cause::Outside,
-            Phase::Poll => Cause::Io,
-            Phase::Mail => Cause::Mail,
-            Phase::Timers => Cause::Timer,
+            Phase::Run | Phase::Idle | Phase::Prepare | Phase::Check => Why::OUTSIDE,
+            Phase::Poll => Why::IO,
+            Phase::Mail => Why::MAIL,
+            Phase::Timers => Why::TIMER,
         });
         self.board.set_at(At::Phase(phase));
         self.observers.tell(|observer| observer.phase(phase));

@@ -11,7 +11,8 @@ use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::ptr;
+use std::task::{Context, Poll, RawWakerVTable, Waker};
 
 /// How many operations a task may complete in one poll before it must let the others run.
 ///
@@ -48,18 +49,56 @@ impl Cause {
     pub(crate) fn task(self) -> Key {
         if let Cause::Task(key) = self { key } else { Key::NONE }
     }
+}
 
-    /// Its place among the causes, from 0.
+/// A [`Cause`] in one word, as every wake and every poll writes it down: the key of a task, or the place of another cause as the
+/// stamp of the place that no key but [`Key::NONE`] has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Why(Key);
+
+impl Why {
+    pub(crate) const SPAWN: Why = Why::other(0);
+    pub(crate) const IO: Why = Why::other(2);
+    pub(crate) const TIMER: Why = Why::other(3);
+    pub(crate) const MAIL: Why = Why::other(4);
+    pub(crate) const OUTSIDE: Why = Why::other(5);
+
+    /// That task, or with [`Key::NONE`] the future of `block_on`.
+    #[inline]
+    pub(crate) const fn task(key: Key) -> Why {
+        Why(key)
+    }
+
+    const fn other(place: u32) -> Why {
+        Why(Key::new(Key::NONE.index(), place))
+    }
+
+    #[inline]
+    fn is_task(self) -> bool {
+        self.0.index() != Key::NONE.index() || self.is_root()
+    }
+
+    #[cold]
+    fn is_root(self) -> bool {
+        self.0 == Key::NONE
+    }
+
+    #[inline]
+    pub(crate) fn cause(self) -> Cause {
+        match self {
+            _ if self.is_task() => Cause::Task(self.0),
+            Why::SPAWN => Cause::Spawn,
+            Why::IO => Cause::Io,
+            Why::TIMER => Cause::Timer,
+            Why::MAIL => Cause::Mail,
+            _ => Cause::Outside,
+        }
+    }
+
+    /// Its place among the causes, from 0: that of a task is 1.
     #[inline]
     pub(crate) fn place(self) -> usize {
-        match self {
-            Cause::Spawn => 0,
-            Cause::Task(_) => 1,
-            Cause::Io => 2,
-            Cause::Timer => 3,
-            Cause::Mail => 4,
-            Cause::Outside => 5,
-        }
+        if self.is_task() { 1 } else { self.0.stamp() as usize }
     }
 }
 
@@ -227,9 +266,11 @@ pub(crate) struct Waits {
 }
 
 struct Notes {
-    cause: Cell<Cause>,
+    cause: Cell<Why>,
     /// The stamp of the loop whose task a cause names, and which polled last on this thread.
     home: Cell<u64>,
+    /// The waker of the poll under way, or of the last: what [`Waker::data`] and [`Waker::vtable`] say of it.
+    waker: Cell<(*const (), *const RawWakerVTable)>,
     /// The two of [`Waits`].
     first: Cell<Option<Wait>>,
     also: Cell<Option<Wait>>,
@@ -239,8 +280,9 @@ struct Notes {
 thread_local! {
     static NOTES: Notes = const {
         Notes {
-            cause: Cell::new(Cause::Outside),
+            cause: Cell::new(Why::OUTSIDE),
             home: Cell::new(u64::MAX),
+            waker: Cell::new((ptr::null(), ptr::null())),
             first: Cell::new(Some(Wait::Unknown)),
             also: Cell::new(None),
             budget: Cell::new(OPERATIONS_PER_POLL),
@@ -328,7 +370,7 @@ pub fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
 pub(crate) fn take_budget() -> bool {
     NOTES.with(|notes| {
         let left = notes.budget.get().checked_sub(1);
-        notes.budget.set(left.unwrap_or_else(|| match notes.cause.get() {
+        notes.budget.set(left.unwrap_or_else(|| match notes.cause.get().cause() {
             Cause::Task(_) => 0,
             _ => OPERATIONS_PER_POLL, // a stranger polls, who begins no polls: this is the next one's
         }));
@@ -360,13 +402,13 @@ fn charge(operations: usize) {
 /// What would be the cause of a wake that happened now.
 #[inline]
 pub(crate) fn cause() -> Cause {
-    NOTES.with(|notes| notes.cause.get())
+    NOTES.with(|notes| notes.cause.get().cause())
 }
 
 /// As [`cause`], with the loop whose task that is, if it is one: keys are a loop's own.
 #[inline]
 pub(crate) fn cause_and_home() -> (Cause, u64) {
-    NOTES.with(|notes| (notes.cause.get(), notes.home.get()))
+    NOTES.with(|notes| (notes.cause.get().cause(), notes.home.get()))
 }
 
 /// The task that is being polled, or [`Key::NONE`].
@@ -377,11 +419,11 @@ pub(crate) fn running() -> Key {
 /// What would be the cause of a wake that happened now, for the loop of that stamp: a task of another loop, from whose poll
 /// this one was entered, is outside of it.
 #[inline]
-pub(crate) fn cause_at(home: u64) -> Cause {
-    match cause() {
-        Cause::Task(_) if self::home() != home => Cause::Outside,
-        cause => cause,
-    }
+pub(crate) fn why_at(home: u64) -> Why {
+    NOTES.with(|notes| {
+        let why = notes.cause.get();
+        if notes.home.get() == home || !why.is_task() { why } else { Why::OUTSIDE }
+    })
 }
 
 /// The stamp of the loop whose tasks are polled on this thread, or were polled last.
@@ -398,7 +440,7 @@ pub(crate) fn set_home(home: u64) {
 
 /// From now on wakes have this cause.
 #[inline]
-pub(crate) fn set_cause(cause: Cause) {
+pub(crate) fn set_cause(cause: Why) {
     NOTES.with(|notes| notes.cause.set(cause));
 }
 
@@ -406,11 +448,29 @@ pub(crate) fn set_cause(cause: Cause) {
 #[inline]
 pub(crate) fn begin_poll(task: Key) {
     NOTES.with(|notes| {
-        notes.cause.set(Cause::Task(task));
+        notes.cause.set(Why::task(task));
         notes.first.set(Some(Wait::Unknown));
         notes.also.set(None);
         notes.budget.set(OPERATIONS_PER_POLL);
     });
+}
+
+/// The poll that has begun is given this waker.
+#[inline]
+pub(crate) fn set_waker(waker: &Waker) {
+    NOTES.with(|notes| notes.waker.set((waker.data(), ptr::from_ref(waker.vtable()))));
+}
+
+/// The task that this waker wakes, if it is the one that is being polled, in the loop of that stamp, and the waker is that of
+/// its poll: [`Key::NONE`] for the future of `block_on`. What waits in that loop may then keep the key in place of a clone,
+/// which is counted.
+#[inline]
+pub(crate) fn task_of(waker: &Waker, home: u64) -> Option<Key> {
+    NOTES.with(|notes| {
+        let why = notes.cause.get();
+        let polled = why.is_task() && notes.home.get() == home;
+        (polled && notes.waker.get() == (waker.data(), ptr::from_ref(waker.vtable()))).then_some(why.0)
+    })
 }
 
 /// The poll is over: whether the task waits for its next turn. The budget is full again for who polls without a task.
@@ -431,7 +491,7 @@ pub(crate) fn end_poll_that_waits() -> Wait {
 
 /// A run is over, perhaps by a panic that has come out of a poll: what this thread does now no task does.
 pub(crate) fn leave() {
-    set_cause(Cause::Outside);
+    set_cause(Why::OUTSIDE);
     end_poll();
 }
 
@@ -490,7 +550,7 @@ mod tests {
     fn budget_of_a_stranger_who_begins_no_polls_is_full_again_when_it_was_spent() {
         let mut cx = Context::from_waker(Waker::noop());
         end_poll();
-        set_cause(Cause::Outside);
+        set_cause(Why::OUTSIDE);
         for _ in 0..3 {
             let granted = (0..1_000).take_while(|_| poll_budget(&mut cx).is_ready()).count();
             assert_eq!(granted, OPERATIONS_PER_POLL as usize);

@@ -17,12 +17,14 @@ use super::mailbox::Home;
 use super::queue;
 use super::state::State;
 use crate::arena::Key;
+use crate::trace;
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::ptr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -75,8 +77,12 @@ where
 trait Run {
     fn header(&self) -> &Header;
 
-    /// Polls the future. The cell comes back, with `true` when the stage has become the output.
-    fn run(self: Arc<Self>) -> (Arc<dyn Run>, bool);
+    /// Polls the future; `true` when the stage has become the output.
+    ///
+    /// # Safety
+    /// The count that this reference stands for is not given back: it stays with the caller, who has it from a reference of
+    /// its own.
+    unsafe fn run(self: Arc<Self>) -> bool;
 
     /// Drops the future, if there is one, and puts the error in its place.
     fn cancel(&self);
@@ -96,26 +102,27 @@ where
         &self.header
     }
 
-    fn run(self: Arc<Self>) -> (Arc<dyn Run>, bool) {
-        self.header.state.poll_begins();
-        // SAFETY: the pointer comes from an `Arc` that outlives the waker; the count that this one does not own is never
-        // given back, since a `ManuallyDrop` does not drop.
-        let waker = ManuallyDrop::new(Waker::from(unsafe { Arc::from_raw(Arc::as_ptr(&self)) }));
+    unsafe fn run(self: Arc<Self>) -> bool {
+        let cell = ManuallyDrop::new(self);
+        // SAFETY: the pointer comes from an `Arc` that outlives the waker; neither gives its count back, since a
+        // `ManuallyDrop` does not drop.
+        let waker = ManuallyDrop::new(Waker::from(unsafe { Arc::from_raw(Arc::as_ptr(&cell)) }));
+        trace::set_waker(&waker);
         let polled = catch_unwind(AssertUnwindSafe(|| {
             // SAFETY: invariant `home`.
-            let stage = unsafe { &mut *self.stage.get() };
+            let stage = unsafe { &mut *cell.stage.get() };
             let Stage::Future(future) = stage else { unreachable!("a task that has ended is not in the queue") };
             // SAFETY: invariant `pinned`.
             let future = unsafe { Pin::new_unchecked(future) };
             future.poll(&mut Context::from_waker(&waker))
         }));
         let output = match polled {
-            Ok(Poll::Pending) => return (self, false),
+            Ok(Poll::Pending) => return false,
             Ok(Poll::Ready(output)) => Ok(output),
             Err(panic) => Err(JoinError::panicked(panic)),
         };
-        self.finish(output);
-        (self, true)
+        cell.finish(output);
+        true
     }
 
     fn cancel(&self) {
@@ -176,7 +183,7 @@ impl TaskRef {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let header = Header { state: State::queued(), key, home };
+        let header = Header { state: State::new(), key, home };
         let cell = Arc::new(TaskCell { header, stage: UnsafeCell::new(Stage::Future(future)) });
         TaskRef { cell, _home: PhantomData }
     }
@@ -187,12 +194,11 @@ impl TaskRef {
 
     /// Polls the task once; `true` when it has ended.
     #[inline]
-    pub(super) fn run(self) -> (TaskRef, bool) {
-        let this = ManuallyDrop::new(self);
-        // SAFETY: the field is moved out of a value that is neither used nor dropped any more.
-        let cell = unsafe { std::ptr::read(&raw const this.cell) };
-        let (cell, ended) = cell.run();
-        (TaskRef { cell, _home: PhantomData }, ended)
+    pub(super) fn run(&mut self) -> bool {
+        // SAFETY: the copy gives no count back, by the contract of `run`; this one lives on, and has the count.
+        let cell = unsafe { ptr::read(&raw const self.cell) };
+        // SAFETY: as above.
+        unsafe { cell.run() }
     }
 
     /// Ends the task without polling it: its future is dropped.

@@ -11,40 +11,53 @@ use crate::board::{At, Board, Number};
 use crate::chance::Chance;
 use crate::lookout::Lookout;
 use crate::observer::Observers;
-use crate::trace::{self, Cause, Wait, Waits};
+use crate::trace::{self, Cause, Wait, Waits, Why};
 use std::any::Any;
 use std::cell::{Cell, OnceCell, RefCell};
+use std::fmt;
+use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::{fmt, mem};
 
 thread_local! {
-    /// The tasks of the loop that this thread has entered. What is here is at home.
-    static CURRENT: RefCell<Option<Rc<Tasks>>> = const { RefCell::new(None) };
+    /// The tasks of the loop that this thread has entered. What is here is at home. Nothing is left to drop when the thread
+    /// ends, since who enters leaves: so the thread need not be asked whether it has ended.
+    static CURRENT: Cell<ManuallyDrop<Option<Rc<Tasks>>>> = const { Cell::new(ManuallyDrop::new(None)) };
+}
+
+/// Shows the tasks of the loop that this thread has entered. They are taken out of their place for that: no foreign code is
+/// to run meanwhile.
+#[inline]
+fn with_current<R>(look: impl FnOnce(Option<&Rc<Tasks>>) -> R) -> R {
+    let current = CURRENT.take();
+    let looked = look(current.as_ref());
+    CURRENT.set(current);
+    looked
 }
 
 /// Wakes a task, from any thread.
 #[inline]
 pub(super) fn wake(header: &Header) {
-    let at_home = CURRENT.try_with(|current| match &*current.borrow() {
-        Some(tasks) if tasks.home.stamp() == header.home.stamp() => {
-            if !header.state.wake_at_home() {
-                return Some(None);
-            }
-            let cause = tasks.cause();
-            tasks.enqueue(header.key, cause);
-            // Who looks on is told when nothing is borrowed.
-            Some(tasks.observers.any().then(|| (Rc::clone(tasks), cause)))
-        }
+    let told = with_current(|current| match current {
+        Some(tasks) if tasks.home.stamp() == header.home.stamp() => Some(tasks.enqueue_woken(header.key)),
         _ => None,
     });
-    match at_home.ok().flatten() {
-        Some(None) => {}
-        Some(Some((tasks, cause))) => tasks.tell_woken(header.key, cause),
+    match told {
+        Some(false) => {}
+        Some(true) => tell_woken(header.key),
         None => wake_from_afar(header),
+    }
+}
+
+/// Those who look on are told when nothing is borrowed.
+#[cold]
+#[inline(never)]
+fn tell_woken(key: Key) {
+    if let Some(tasks) = with_current(|current| current.cloned()) {
+        tasks.tell_woken(key, tasks.why());
     }
 }
 
@@ -108,6 +121,7 @@ pub struct Tasks {
     /// The memory of the last letters, for the next.
     spare_letters: Cell<Vec<Letter>>,
     root: Arc<Root>,
+    root_waker: Waker,
     root_course: RootCourse,
     /// Live tasks that keep the loop alive.
     referenced: Cell<usize>,
@@ -128,10 +142,12 @@ struct Entry {
     parent: Key,
     waits: Waits,
     polls: u64,
-    woken_by: Cause,
+    woken_by: Why,
     /// Who awaits the handle.
-    joiner: Option<Waker>,
+    joiner: Option<Joiner>,
     course: Course,
+    /// Its key is in the run queue, and its next poll has not begun: what wakes it meanwhile wakes nobody.
+    queued: bool,
     /// There is a handle, which may want the output.
     joinable: bool,
     /// It keeps the loop alive.
@@ -146,8 +162,35 @@ impl Entry {
             parent: self.parent,
             waits_for: self.waits.first,
             waits_also_for: self.waits.also,
-            woken_by: self.woken_by,
+            woken_by: self.woken_by.cause(),
             polls: self.polls,
+        }
+    }
+}
+
+/// Who awaits the end of a task.
+enum Joiner {
+    /// A task of the same loop, or the future of `block_on`, whose poll it was that asked: no waker need be counted for it.
+    Task(Key),
+    /// Anybody else: of another loop, or of several futures in one task.
+    Waker(Waker),
+}
+
+impl Joiner {
+    /// Who polls now, for a task of that loop.
+    #[inline]
+    fn of(cx: &Context<'_>, home: &Home) -> Joiner {
+        match trace::task_of(cx.waker(), home.stamp()) {
+            Some(key) => Joiner::Task(key),
+            None => Joiner::Waker(cx.waker().clone()),
+        }
+    }
+
+    /// Whether it is woken by that waker.
+    fn is(&self, waker: &Waker, home: &Home) -> bool {
+        match self {
+            Joiner::Task(key) => trace::task_of(waker, home.stamp()) == Some(*key),
+            Joiner::Waker(kept) => kept.will_wake(waker),
         }
     }
 }
@@ -156,6 +199,7 @@ impl Entry {
 #[derive(Debug, Default)]
 struct RootCourse {
     lives: Cell<bool>,
+    queued: Cell<bool>,
     waits: Cell<Waits>,
     woken_by: Cell<Cause>,
     polls: Cell<u64>,
@@ -186,12 +230,14 @@ impl Tasks {
         chance: Option<Chance>,
     ) -> Rc<Tasks> {
         let home = Home::move_in(bell);
+        let root = Arc::new(Root(Header { state: State::new(), key: Key::NONE, home }));
         Rc::new(Tasks {
             home,
             live: RefCell::default(),
             ready: RunQueue::new(chance),
             spare_letters: Cell::default(),
-            root: Arc::new(Root(Header { state: State::idle(), key: Key::NONE, home })),
+            root_waker: Waker::from(Arc::clone(&root)),
+            root,
             root_course: RootCourse::default(),
             referenced: Cell::new(0),
             closed: Cell::new(false),
@@ -206,18 +252,18 @@ impl Tasks {
         drop(self.lookout.set(Arc::clone(lookout)));
     }
 
-    /// Makes this thread the tasks' home while `inside` runs: wakes are plain stores and need no letter. (A thread that
-    /// ends, and has destroyed what is local to it, can be nobody's home any more: there, each wake is a letter.)
+    /// Makes this thread the tasks' home while `inside` runs: wakes are plain stores and need no letter.
     pub fn enter<R>(self: &Rc<Self>, inside: impl FnOnce() -> R) -> R {
         struct Leave(Option<Rc<Tasks>>);
         impl Drop for Leave {
             fn drop(&mut self) {
-                let before = self.0.take();
-                drop(CURRENT.try_with(|current| current.replace(before)));
+                drop(enter(self.0.take()));
             }
         }
-        let before = CURRENT.try_with(|current| current.replace(Some(Rc::clone(self)))).ok().flatten();
-        let _leave = Leave(before);
+        fn enter(tasks: Option<Rc<Tasks>>) -> Option<Rc<Tasks>> {
+            ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(tasks)))
+        }
+        let _leave = Leave(enter(Some(Rc::clone(self))));
         inside()
     }
 
@@ -320,7 +366,7 @@ impl Tasks {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let parent = self.cause().task();
+        let parent = self.why().cause().task();
         let key = self.live.borrow_mut().insert_with(|key| Entry {
             task: Some(TaskRef::new(key, self.home, future)),
             name,
@@ -328,9 +374,10 @@ impl Tasks {
             parent,
             waits: Waits::default(),
             polls: 0,
-            woken_by: Cause::Spawn,
+            woken_by: Why::SPAWN,
             joiner: None,
             course: Course::Running,
+            queued: true,
             joinable: true,
             referenced: true,
         });
@@ -338,7 +385,7 @@ impl Tasks {
         if self.observers.any() || self.lookout.get().is_some() {
             self.tell_spawned(key);
         }
-        self.push(key, Cause::Spawn);
+        self.push(key, Why::SPAWN);
         if self.closed.get() {
             self.cancel(key);
         }
@@ -371,8 +418,8 @@ impl Tasks {
     #[expect(clippy::inline_always, reason = "every poll passes it, also where there is a cold copy of it")]
     fn poll(&self, ready: Ready, poll_root: &mut dyn FnMut(Cause) -> bool) -> bool {
         if ready.key == Key::NONE {
-            self.root.0.state.poll_begins();
-            return poll_root(ready.cause);
+            self.root_course.queued.set(false);
+            return poll_root(ready.why.cause());
         }
         self.run(ready);
         false
@@ -437,21 +484,21 @@ impl Tasks {
         root.lives.set(true);
         root.waits.set(Waits::default());
         root.polls.set(0);
-        if self.root.0.state.wake_at_home() {
-            self.push(Key::NONE, Cause::Outside);
+        if !root.queued.replace(true) {
+            self.push(Key::NONE, Why::OUTSIDE);
         }
     }
 
     /// Polls the future of `block_on`, which is a task like others, but for where it lives.
     pub(crate) fn poll_root<F: Future>(&self, cause: Cause, future: Pin<&mut F>) -> Poll<F::Output> {
-        let waker = Waker::from(Arc::clone(&self.root));
         let root = &self.root_course;
         root.woken_by.set(cause);
         root.polls.set(root.polls.get() + 1);
         self.begin_poll(Key::NONE, cause);
-        let polled = future.poll(&mut Context::from_waker(&waker));
+        trace::set_waker(&self.root_waker);
+        let polled = future.poll(&mut Context::from_waker(&self.root_waker));
         self.end_poll(Key::NONE, polled.is_ready());
-        trace::set_cause(Cause::Outside);
+        trace::set_cause(Why::OUTSIDE);
         root.waits.set(trace::waits());
         polled
     }
@@ -465,9 +512,9 @@ impl Tasks {
         let Some(entry) = live.get_mut(key).filter(|entry| entry.course != Course::Ended) else { return };
         entry.course = Course::Aborted;
         // While it runs, there is no task here; the end of its poll sees the flag.
-        if entry.task.as_ref().is_some_and(|task| task.header().state.wake_at_home()) {
+        if entry.task.is_some() && !mem::replace(&mut entry.queued, true) {
             drop(live);
-            self.push(key, self.cause());
+            self.push(key, self.why());
         }
     }
 
@@ -492,8 +539,8 @@ impl Tasks {
         let mut live = self.live.borrow_mut();
         let Some(entry) = live.get_mut(key) else { return Poll::Ready(()) };
         if entry.course != Course::Ended {
-            let known = entry.joiner.as_ref().is_some_and(|joiner| joiner.will_wake(cx.waker()));
-            let former = if known { None } else { entry.joiner.replace(cx.waker().clone()) };
+            let known = entry.joiner.as_ref().is_some_and(|joiner| joiner.is(cx.waker(), &self.home));
+            let former = if known { None } else { entry.joiner.replace(Joiner::of(cx, &self.home)) };
             drop(live);
             drop(former);
             // In another loop the key would name one of its own tasks.
@@ -520,65 +567,90 @@ impl Tasks {
     }
 
     #[inline]
-    fn push(&self, key: Key, cause: Cause) {
-        self.enqueue(key, cause);
-        self.tell_woken(key, cause);
+    fn push(&self, key: Key, why: Why) {
+        self.enqueue(key, why);
+        self.tell_woken(key, why);
     }
 
     #[inline]
-    fn enqueue(&self, key: Key, cause: Cause) {
-        self.ready.push(Ready { key, cause });
-        self.board.add_behind(Number::WakesSpawn, cause.place(), 1);
+    fn enqueue(&self, key: Key, why: Why) {
+        self.ready.push(Ready { key, why });
+        self.board.add_behind(Number::WakesSpawn, why.place(), 1);
+    }
+
+    /// Puts a task, or the future of `block_on`, that is woken at home in the queue, unless it stands there or is no more;
+    /// whether somebody is to be told of it.
+    #[inline]
+    fn enqueue_woken(&self, key: Key) -> bool {
+        let queue = self.note_wake(key);
+        if queue {
+            self.enqueue(key, self.why());
+        }
+        queue && self.observers.any()
+    }
+
+    /// A wake has come home: whether the key is to be pushed.
+    #[inline]
+    fn note_wake(&self, key: Key) -> bool {
+        match self.live.borrow_mut().get_mut(key) {
+            Some(entry) => !mem::replace(&mut entry.queued, true),
+            None => key == Key::NONE && !self.root_course.queued.replace(true),
+        }
     }
 
     #[inline]
-    fn tell_woken(&self, key: Key, cause: Cause) {
-        self.observers.tell(|observer| observer.woken(key, cause));
+    fn tell_woken(&self, key: Key, why: Why) {
+        self.observers.tell(|observer| observer.woken(key, why.cause()));
     }
 
     /// What would be the cause of a wake that happened now.
     #[inline]
+    fn why(&self) -> Why {
+        trace::why_at(self.home.stamp())
+    }
+
+    /// As [`why`](Tasks::why), for those who look.
     pub(crate) fn cause(&self) -> Cause {
-        trace::cause_at(self.home.stamp())
+        self.why().cause()
     }
 
     fn open_wake(&self, key: Key) {
-        let queue = if key == Key::NONE {
-            self.root.0.state.letter_opened()
-        } else {
-            let live = self.live.borrow();
-            live.get(key).and_then(|entry| entry.task.as_ref()).is_some_and(|task| task.header().state.letter_opened())
-        };
-        if queue {
-            self.push(key, Cause::Mail);
+        if key == Key::NONE {
+            self.root.0.state.letter_opened();
+        } else if let Some(task) = self.live.borrow().get(key).and_then(|entry| entry.task.as_ref()) {
+            task.header().state.letter_opened();
+        }
+        if self.note_wake(key) {
+            self.push(key, Why::MAIL);
         }
     }
 
     /// Polls one task: the place that every poll passes.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as `poll`")]
-    fn run(&self, Ready { key, cause }: Ready) {
+    fn run(&self, Ready { key, why }: Ready) {
         let mut live = self.live.borrow_mut();
         let Some(entry) = live.get_mut(key) else { return };
+        entry.queued = false; // before the poll, in which it may be woken again
         if entry.course != Course::Running {
             drop(live);
             self.board.set_at(At::Task(key)); // dropping its future is its affair, too
             return self.cancel(key);
         }
-        entry.woken_by = cause;
+        entry.woken_by = why;
         entry.polls += 1;
-        let task = entry.task.take().expect("a task is polled by one batch at a time");
+        let mut task = entry.task.take().expect("a task is polled by one batch at a time");
         drop(live);
 
-        self.begin_poll(key, cause);
-        let (task, ended) = task.run();
+        self.begin_poll(key, why.cause());
+        let ended = task.run();
         self.end_poll(key, ended);
 
         if ended {
             self.end(key, task); // wakes who joins, and is the cause of that
-            return trace::set_cause(Cause::Outside);
+            return trace::set_cause(Why::OUTSIDE);
         }
-        trace::set_cause(Cause::Outside);
+        trace::set_cause(Why::OUTSIDE);
         let mut live = self.live.borrow_mut();
         let entry = live.get_mut(key).expect("a running task stays in the set");
         entry.task = Some(task);
@@ -664,8 +736,14 @@ impl Tasks {
         entry.task = Some(task);
         let joiner = entry.joiner.take();
         drop(live);
-        if let Some(joiner) = joiner {
-            joiner.wake();
+        match joiner {
+            None => {}
+            Some(Joiner::Task(key)) => {
+                if self.enqueue_woken(key) {
+                    self.tell_woken(key, self.why());
+                }
+            }
+            Some(Joiner::Waker(waker)) => waker.wake(),
         }
     }
 }

@@ -13,7 +13,7 @@
 
 use crate::arena::Key;
 use crate::chance::Chance;
-use crate::trace::Cause;
+use crate::trace::{Cause, Why};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
@@ -29,7 +29,7 @@ pub(super) const POLLS_PER_BATCH: usize = 128;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ready {
     pub(super) key: Key,
-    pub(super) cause: Cause,
+    pub(super) why: Why,
 }
 
 /// The run queue of one thread.
@@ -61,7 +61,7 @@ impl RunQueue {
 
     /// Those who stand in it, longest first.
     pub(super) fn all(&self) -> Vec<(Key, Cause)> {
-        self.ready.borrow().iter().map(|ready| (ready.key, ready.cause)).collect()
+        self.ready.borrow().iter().map(|ready| (ready.key, ready.why.cause())).collect()
     }
 
     pub(super) fn clear(&self) {
@@ -141,7 +141,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn ready(index: usize) -> Ready {
-        Ready { key: Key::new(u32::try_from(index).unwrap(), 0), cause: Cause::Outside }
+        Ready { key: Key::new(u32::try_from(index).unwrap(), 0), why: Why::OUTSIDE }
     }
 
     /// The places that are polled in a batch of so many; each of them wakes the next one, and `yields` asks for its turn.

@@ -6,47 +6,34 @@
 //! | `posted` | by strangers, before they post    | at home, when a letter is opened | a letter is in the mailbox, or about to |
 //!
 //! ```text
-//!                 wake_at_home                    poll_begins
+//!                 a wake at home              the poll begins
 //!        idle ────────────────────► queued ────────────────────► running ───► idle
-//!          │                          ▲                             │ wake_at_home
+//!          │                          ▲                             │ a wake at home
 //!          │ wake_from_afar           │ letter_opened               ▼
 //!          └────────► posted ─────────┘                           queued
 //! ```
 //!
-//! `queued` belongs to the home thread, so plain loads and stores do; it is atomic only so that the type says what is
-//! true, that strangers may hold a reference to it. It is cleared *before* the future is polled: a wake during the poll
-//! queues the task once more.
+//! `queued` belongs to the home thread, and lies there, with what else is known of the task. It is cleared *before* the
+//! future is polled: a wake during the poll queues the task once more.
 //!
-//! `posted` is changed by read-modify-write operations only. A stranger who finds it set posts nothing, and relies on the
-//! letter that is under way. That is right because home clears the flag when it opens the letter, with an operation that
-//! reads what this stranger wrote; so what the stranger did before its wake happened before the poll that follows.
+//! `posted` lies where strangers reach it, and is changed by read-modify-write operations only. A stranger who finds it set
+//! posts nothing, and relies on the letter that is under way. That is right because home clears the flag when it opens the
+//! letter, with an operation that reads what this stranger wrote; so what the stranger did before its wake happened before
+//! the poll that follows.
 
 use crate::loom::AtomicBool;
-use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+use std::sync::atomic::Ordering::AcqRel;
 
+/// The flag that strangers reach.
 #[derive(Debug)]
 pub(super) struct State {
-    queued: AtomicBool,
     posted: AtomicBool,
 }
 
 impl State {
-    /// Neither queued nor posted.
-    pub(super) fn idle() -> State {
-        State { queued: AtomicBool::new(false), posted: AtomicBool::new(false) }
-    }
-
-    /// Of a task that is pushed as it is made.
-    pub(super) fn queued() -> State {
-        State { queued: AtomicBool::new(true), posted: AtomicBool::new(false) }
-    }
-
-    /// At home. `true`: the caller pushes the key.
-    #[inline]
-    pub(super) fn wake_at_home(&self) -> bool {
-        let first = !self.queued.load(Relaxed);
-        self.queued.store(true, Relaxed);
-        first
+    /// Not posted.
+    pub(super) fn new() -> State {
+        State { posted: AtomicBool::new(false) }
     }
 
     /// On any thread. `true`: the caller posts a letter.
@@ -54,16 +41,9 @@ impl State {
         !self.posted.swap(true, AcqRel)
     }
 
-    /// At home, with the letter in hand. `true`: the caller pushes the key.
-    pub(super) fn letter_opened(&self) -> bool {
+    /// At home, with the letter in hand: before the task is queued, unless it is.
+    pub(super) fn letter_opened(&self) {
         self.posted.swap(false, AcqRel);
-        self.wake_at_home()
-    }
-
-    /// At home, with the key taken from the queue.
-    #[inline]
-    pub(super) fn poll_begins(&self) {
-        self.queued.store(false, Relaxed);
     }
 }
 
@@ -72,19 +52,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wakes_before_the_poll_are_one_and_a_wake_during_it_is_another() {
-        let state = State::idle();
-        assert_eq!([state.wake_at_home(), state.wake_at_home()], [true, false]);
-        state.poll_begins();
-        assert!(state.wake_at_home());
-    }
-
-    #[test]
-    fn letter_for_a_queued_task_pushes_nothing() {
-        let state = State::idle();
+    fn wakes_from_afar_are_one_letter_until_that_is_opened() {
+        let state = State::new();
         assert_eq!([state.wake_from_afar(), state.wake_from_afar()], [true, false]);
-        assert!(state.wake_at_home());
-        assert!(!state.letter_opened());
+        state.letter_opened();
         assert!(state.wake_from_afar(), "the next wake writes a new letter");
     }
 }
@@ -95,6 +66,7 @@ mod loom_tests {
     use crate::loom::{Arc, Mutex, lock};
     use ::loom::sync::atomic::AtomicUsize;
     use ::loom::thread;
+    use std::sync::atomic::Ordering::Relaxed;
 
     /// A task, the letters on their way to it, and what its wakers wrote before they woke it. The data is written and read
     /// relaxed: it is for the flags to carry it over.
@@ -105,9 +77,9 @@ mod loom_tests {
     }
 
     impl Model {
-        fn new(state: State) -> Arc<Model> {
+        fn new() -> Arc<Model> {
             let data = [AtomicUsize::new(0), AtomicUsize::new(0)];
-            Arc::new(Model { state, letters: Mutex::new(0), data })
+            Arc::new(Model { state: State::new(), letters: Mutex::new(0), data })
         }
 
         /// A stranger writes, then wakes.
@@ -118,16 +90,18 @@ mod loom_tests {
             }
         }
 
-        /// Home takes its mail in; the answer is whether the key is pushed.
+        /// Home takes its mail in; the answer is whether there was a letter, so that the task is to be polled after this.
         fn collect(&self) -> bool {
             let letters = std::mem::take(&mut *lock(&self.letters));
             assert!(letters <= 1, "a task has one letter on its way at most");
-            letters == 1 && self.state.letter_opened()
+            if letters == 1 {
+                self.state.letter_opened();
+            }
+            letters == 1
         }
 
         /// What the future reads when it is polled.
         fn poll(&self) -> [usize; 2] {
-            self.state.poll_begins();
             [0, 1].map(|stranger| self.data[stranger].load(Relaxed))
         }
 
@@ -139,7 +113,7 @@ mod loom_tests {
     #[test]
     fn loom_data_of_every_wake_is_seen_or_a_letter_is_left() {
         ::loom::model(|| {
-            let model = Model::new(State::idle());
+            let model = Model::new();
             let strangers = [0, 1].map(|stranger| {
                 let model = Arc::clone(&model);
                 thread::spawn(move || model.wake(stranger, 1))
@@ -155,12 +129,12 @@ mod loom_tests {
     #[test]
     fn loom_letter_for_a_task_that_is_queued_already_is_seen_by_that_poll() {
         ::loom::model(|| {
-            let model = Model::new(State::queued());
+            let model = Model::new();
             let strangers = [0, 1].map(|stranger| {
                 let model = Arc::clone(&model);
                 thread::spawn(move || model.wake(stranger, 1))
             });
-            assert!(!model.collect(), "the key is in the queue, and not pushed twice");
+            model.collect(); // the task is polled next whether or not there was a letter
             let seen = model.poll();
             for stranger in strangers {
                 stranger.join().unwrap();
@@ -172,7 +146,7 @@ mod loom_tests {
     #[test]
     fn loom_wakes_that_follow_each_other_end_in_a_poll_that_sees_the_last() {
         ::loom::model(|| {
-            let model = Model::new(State::idle());
+            let model = Model::new();
             let stranger = {
                 let model = Arc::clone(&model);
                 thread::spawn(move || {

@@ -20,6 +20,7 @@ use slab::Slab;
 /// assert_eq!(arena.get(second), Some(&"second"));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(Rust, packed(4))] // one word to read and to compare, and no padding beside it where there are millions
 pub struct Key(u64);
 
 impl Key {

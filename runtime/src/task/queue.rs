@@ -56,7 +56,7 @@ pub(super) fn wake(header: &Header) {
 #[cold]
 #[inline(never)]
 fn tell_woken(key: Key) {
-    if let Some(tasks) = with_current(|current| current.cloned()) {
+    if let Some(tasks) = with_current(|current| current.map(Rc::clone)) {
         tasks.tell_woken(key, tasks.why());
     }
 }
@@ -589,6 +589,13 @@ impl Tasks {
         queue && self.observers.any()
     }
 
+    /// Wakes a task of this loop, or the future of `block_on`, while nothing is borrowed.
+    pub(super) fn wake_here(&self, key: Key) {
+        if self.enqueue_woken(key) {
+            self.tell_woken(key, self.why());
+        }
+    }
+
     /// A wake has come home: whether the key is to be pushed.
     #[inline]
     fn note_wake(&self, key: Key) -> bool {
@@ -738,11 +745,7 @@ impl Tasks {
         drop(live);
         match joiner {
             None => {}
-            Some(Joiner::Task(key)) => {
-                if self.enqueue_woken(key) {
-                    self.tell_woken(key, self.why());
-                }
-            }
+            Some(Joiner::Task(key)) => self.wake_here(key),
             Some(Joiner::Waker(waker)) => waker.wake(),
         }
     }

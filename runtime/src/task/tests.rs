@@ -730,6 +730,81 @@ fn tasks_join_tasks() {
 }
 
 #[test]
+fn handle_that_goes_to_another_task_wakes_that_one() {
+    let (tasks, trace) = (tasks(), Trace::default());
+    let gate = Rc::new(Cell::new(false));
+    let opened = Rc::clone(&gate);
+    let awaited = tasks.spawn(None, poll_fn(move |_| if opened.get() { Poll::Ready(7) } else { Poll::Pending }));
+    let awaited_key = awaited.key();
+    let shared = Rc::new(RefCell::new(awaited));
+    let [mut first, mut second] = ["first", "second"].map(|name| {
+        let (shared, noted) = (Rc::clone(&shared), trace.clone());
+        tasks.spawn(
+            None,
+            poll_fn(move |cx| {
+                noted.note(name);
+                Pin::new(&mut *shared.borrow_mut()).poll(cx)
+            }),
+        )
+    });
+    turn(&tasks);
+    assert_eq!(trace.take(), ["first", "second"]);
+    gate.set(true);
+    tasks.enter(|| tasks.wake_here(awaited_key));
+    turn(&tasks);
+    assert_eq!(trace.take(), ["second"], "the last that has polled it");
+    assert_eq!(output(&mut second).unwrap().unwrap(), 7);
+    assert!(join(&mut first).is_pending());
+}
+
+#[test]
+fn waker_of_its_own_that_a_task_polls_a_handle_with_is_the_one_that_is_woken() {
+    let tasks = tasks();
+    let (own, polls) = (Arc::new(Wakes::default()), Rc::new(Cell::new(0)));
+    let awaited = Rc::new(RefCell::new(None::<JoinHandle<()>>));
+    let (waker, counted, handle) = (own.waker(), Rc::clone(&polls), Rc::clone(&awaited));
+    let _poller = tasks.spawn(
+        None,
+        poll_fn(move |_| -> Poll<()> {
+            counted.set(counted.get() + 1);
+            assert!(join_with(handle.borrow_mut().as_mut().unwrap(), &waker).is_pending());
+            Poll::Pending
+        }),
+    );
+    awaited.replace(Some(tasks.spawn(None, async {})));
+    turn(&tasks);
+    turn(&tasks);
+    assert_eq!((own.count(), polls.get()), (1, 1));
+}
+
+#[test]
+fn task_that_ends_what_it_awaits_in_its_own_poll_is_polled_again() {
+    let tasks = tasks();
+    let mut awaited = tasks.spawn(None, pending::<()>());
+    let polls = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&polls);
+    let joiner = tasks.spawn(
+        None,
+        poll_fn(move |cx| {
+            counted.set(counted.get() + 1);
+            match counted.get() {
+                1 => cx.waker().wake_by_ref(),
+                2 => {
+                    assert!(Pin::new(&mut awaited).poll(cx).is_pending());
+                    awaited.end_now();
+                }
+                _ => return Pin::new(&mut awaited).poll(cx),
+            }
+            Poll::Pending
+        }),
+    );
+    turn(&tasks);
+    turn(&tasks);
+    assert_eq!(polls.get(), 3);
+    assert!(joiner.is_finished());
+}
+
+#[test]
 #[should_panic(expected = "a handle gives its output once")]
 fn handle_polled_after_its_output_panics() {
     let tasks = tasks();

@@ -126,3 +126,13 @@ impl Drop for Sleep {
         drop(waker);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sleep_is_12_bytes() {
+        assert_eq!(size_of::<Sleep>(), 12);
+    }
+}

@@ -162,7 +162,8 @@ impl Timers {
     /// Ends a timer, fired or not. What comes back is the waker that it held, for the caller to drop.
     pub fn cancel(&mut self, key: Key) -> Option<Waker> {
         let entry = self.entries.get_mut(key)?;
-        let (armed, referenced, waker) = (!entry.is_fired(), entry.is_referenced(), entry.waker.take());
+        let (armed, referenced) = (!entry.is_fired(), entry.is_referenced());
+        let waker = self.entries.waker_mut(key.index()).take();
         if armed {
             self.wheel.unlink(&mut self.entries, key.index());
             self.refs -= usize::from(referenced);
@@ -197,8 +198,9 @@ impl Timers {
     pub fn poll(&mut self, key: Key, waker: &Waker) -> (Poll<()>, Option<Waker>) {
         match self.entries.get_mut(key) {
             Some(entry) if !entry.is_fired() => {
-                let known = entry.waker.as_ref().is_some_and(|known| known.will_wake(waker));
-                (Poll::Pending, if known { None } else { entry.waker.replace(waker.clone()) })
+                let place = self.entries.waker_mut(key.index());
+                let known = place.as_ref().is_some_and(|known| known.will_wake(waker));
+                (Poll::Pending, if known { None } else { place.replace(waker.clone()) })
             }
             _ => (Poll::Ready(()), None),
         }
@@ -278,7 +280,7 @@ impl Timers {
                 entry.set_fired();
                 expired.fired += 1;
                 expired.late += now - slot.start;
-                due.extend(entry.waker.take());
+                due.extend(self.entries.waker_mut(index).take());
             } else {
                 self.wheel.link(&mut self.entries, index);
             }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!   Key ──► entries: pages of 256, 32 bytes each, never moved
-//!             │  deadline, waker, previous, next
+//!             │  deadline, previous, next; the wakers behind
 //!             ▼
 //!   wheel: 8 levels of 64 slots; a slot is a list through the entries
 //!     level 0   one tick a slot        │ the next 64 ticks

@@ -56,7 +56,7 @@ pub(super) struct Alone {
 }
 
 impl Alone {
-    fn new(config: &Config, places: Vec<String>, threads: usize) -> Alone {
+    pub(super) fn new(config: &Config, places: Vec<String>, threads: usize) -> Alone {
         let for_systemd = notify::watchdog().map(|limit| limit / 4);
         let for_control = matches!(config.control, Control::At(_)).then_some(TOLD_EVERY);
         Alone {

@@ -3,15 +3,15 @@
 use std::time::Duration;
 use std::{process, thread};
 
-/// Ends this process after that time, with status 1, by a thread that does nothing else.
+/// Ends this process after that time, with that status, by a thread that does nothing else.
 ///
 /// Who ends a process in time must not wait for anything, and a log line is written to a standard error that perhaps nobody
 /// reads any more: all other threads may hang at that. So nothing is said here. Without a thread to be had, it is left to
 /// those who wait for the end.
-pub(super) fn end_after(limit: Duration) {
+pub(super) fn end_after(limit: Duration, status: u8) {
     let end = move || {
         thread::sleep(limit);
-        process::exit(1);
+        process::exit(status.into());
     };
     drop(thread::Builder::new().name("lifeline".to_owned()).spawn(end));
 }

@@ -26,9 +26,12 @@ mod orders;
 mod pid_file;
 mod processors;
 mod role;
+mod second;
 mod signals;
 mod sockets;
 mod status;
+mod teller;
+mod terminal;
 mod worker;
 
 pub use config::{Accept, Bind, Config, Control};

@@ -257,7 +257,7 @@ impl Ear {
     }
 
     fn quit(&mut self) {
-        lifeline::end_after(QUIT_LIMIT + SPARE);
+        lifeline::end_after(QUIT_LIMIT + SPARE, 1);
         self.begin = None;
         self.orders.send(Order::Quit);
         self.force = Some(sleep(QUIT_LIMIT));
@@ -265,7 +265,7 @@ impl Ear {
 
     fn lose_master(&mut self, error: Option<io::Error>, graceful: Duration) {
         let limit = graceful.saturating_add(FORCE_AFTER);
-        lifeline::end_after(limit.saturating_add(SPARE));
+        lifeline::end_after(limit.saturating_add(SPARE), 1);
         self.drain(IDLE);
         match error {
             Some(error) => log::error!(target: TARGET, "finishing what has begun: {error}"),

@@ -28,9 +28,9 @@ commas there, those of --header by line ends. The command line wins.
 
 Ctrl-C or SIGTERM ends it: requests that have begun are finished. A second one
 does not wait for them, nor does SIGQUIT. SIGUSR1 has it write to stderr what
-each task waits for. With workers, SIGHUP replaces them one by one, SIGTTIN and
-SIGTTOU add and remove one, SIGUSR2 hands over to a new master from the program
-as it is on the disk then.
+each task waits for. SIGHUP ends it, too; with workers, it replaces them one by
+one, SIGTTIN and SIGTTOU add and remove one, SIGUSR2 hands over to a new master
+from the program as it is on the disk then.
 
 It ends with 0 when it was told to, with 1 when it cannot listen, with 2 when an
 option is wrong, with 3 when what is served, or a worker, does not start.

@@ -13,14 +13,13 @@
 //! | `program.rs` | what is started |
 //! | `upgrade.rs` | a new binary takes over |
 //! | `clock.rs` | time as far as the master has seen it |
-//! | `terminal.rs` | whether a hang-up is one |
 //!
 //! # Signals
 //! | signal | what it does |
 //! |---|---|
 //! | `SIGTERM`, `SIGINT` | all workers finish what they have begun, and it ends; a second one ends it at once, with status 130 |
 //! | `SIGQUIT` | it ends at once |
-//! | `SIGHUP` | the workers are replaced one by one, each once its successor serves; as `SIGTERM` if the [terminal] is gone |
+//! | `SIGHUP` | the workers are replaced one by one, each once its successor serves; as `SIGTERM` if the [terminal](super::terminal) is gone |
 //! | `SIGTTIN`, `SIGTTOU` | one worker more, one less |
 //! | `SIGUSR1` | passed on to all workers |
 //! | `SIGUSR2` | a [new binary](upgrade) takes over |
@@ -39,7 +38,6 @@ mod governor;
 mod policy;
 mod program;
 mod row;
-mod terminal;
 mod upgrade;
 
 use super::config::Config;
@@ -47,7 +45,9 @@ use super::control::ControlSocket;
 use super::error::Error;
 use super::notify;
 use super::pid_file::PidFile;
+use super::second::ENDED_BY_SECOND;
 use super::sockets::Sockets;
+use super::terminal::Terminal;
 use evloop_runtime::signal::{SignalKind, Signals, signals};
 use evloop_runtime::sync::mpsc;
 use evloop_runtime::time::{interval, sleep};
@@ -60,7 +60,6 @@ use std::io::{self, Write};
 use std::process;
 use std::rc::Rc;
 use std::time::Duration;
-use terminal::Terminal;
 use upgrade::{FromOld, Heir, Inheritance};
 
 /// Under what name a master logs.
@@ -200,7 +199,7 @@ impl Master {
                 log::info!(target: TARGET, "stopped");
                 Ok(())
             }
-            Outcome::Broken => Err(Error::with_status(130, "ended at once, as it was told twice")),
+            Outcome::Broken => Err(Error::with_status(ENDED_BY_SECOND, "ended at once, as it was told twice")),
             Outcome::Failed(text) => Err(Error::with_status(3, text)),
         }
     }
@@ -222,10 +221,10 @@ impl Master {
         match heard {
             FromOld::Yours => self.inherit(),
             FromOld::Gone if is_ready => self.inherit(),
-            FromOld::Finish => self.governor.borrow_mut().stop("so does the old master", IDLE),
+            FromOld::Finish => self.governor.borrow_mut().stop("so does the old master", IDLE, ""),
             FromOld::Gone if self.heir.is_some() => {
                 log::error!(target: TARGET, "the old master has ended before this one was ready");
-                self.governor.borrow_mut().stop("there is no old master", IDLE);
+                self.governor.borrow_mut().stop("there is no old master", IDLE, "");
             }
             FromOld::Gone => {} // as it was to
         }

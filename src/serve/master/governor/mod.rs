@@ -11,15 +11,16 @@ use super::clock::{Clock, LOOK};
 use super::fleet::{Action, End, Fleet, IDLE, Id, Moment};
 use super::program::Program;
 use super::row::Row;
-use super::terminal::Terminal;
 use super::upgrade::{FromOld, Stage, Upgrade};
 use crate::serve::channel::{FromSuccessor, FromWorker, ToWorker};
 use crate::serve::config::Config;
 use crate::serve::lifeline;
 use crate::serve::master::TARGET;
 use crate::serve::notify;
+use crate::serve::second::{ENDED_BY_SECOND, Meaning, Told};
 use crate::serve::sockets::Sockets;
 use crate::serve::status::Past;
+use crate::serve::terminal::Terminal;
 use evloop_runtime::signal::SignalKind;
 use evloop_runtime::sync::mpsc;
 use std::collections::BTreeMap;
@@ -37,9 +38,6 @@ pub(super) enum News {
 
 /// How often it is told what a stop waits for.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
-
-/// The same signal again in less time is no second one.
-const DOUBLED: Duration = Duration::from_millis(200);
 
 /// A master that is to end at once, and does not even say so, for its log hangs, is ended after that time. Its workers see
 /// its end.
@@ -69,8 +67,8 @@ pub(super) struct Governor {
     upgrade: Option<Upgrade>,
     /// The successor has said that it is ready: all that can be had only once is to be given up.
     pub(super) yields: bool,
-    /// When and how it was told to finish: to be told so again means more.
-    told: Option<(Moment, Option<SignalKind>)>,
+    /// By signals; to be told to finish once more means more.
+    told: Told,
     /// When it is told again what is waited for.
     tell_at: Option<Moment>,
     past: Past,
@@ -100,7 +98,7 @@ impl Governor {
             news,
             upgrade: None,
             yields: false,
-            told: None,
+            told: Told::default(),
             tell_at: None,
             past: Past::default(),
         }
@@ -122,27 +120,26 @@ impl Governor {
     pub(super) fn obey(&mut self, signal: SignalKind) {
         let (now, stopping) = (self.clock.look(), self.fleet.is_stopping());
         match signal {
-            SignalKind::TERMINATE | SignalKind::INTERRUPT if self.is_doubled(signal, now) => {}
-            SignalKind::TERMINATE | SignalKind::INTERRUPT if self.told.is_some() => {
-                lifeline::end_after(QUIT_LIMIT);
-                log::warn!(target: TARGET, "{signal} once more: ending at once");
-                self.fleet.break_off(now);
-                self.quit_successor(now);
-            }
-            SignalKind::TERMINATE | SignalKind::INTERRUPT if stopping => {
-                log::info!(target: TARGET, "{signal}: finishing already; a second signal ends it at once");
-                self.told = Some((now, Some(signal)));
-            }
-            SignalKind::TERMINATE => self.stop_by(signal, IDLE),
-            SignalKind::INTERRUPT => self.stop_by(signal, Duration::ZERO),
+            SignalKind::TERMINATE | SignalKind::INTERRUPT => match self.told.hear(signal, now) {
+                Meaning::Doubled => {}
+                Meaning::Second => self.break_off(signal, now),
+                Meaning::First if stopping => {
+                    log::info!(target: TARGET, "{signal}: finishing already; a second signal ends it at once");
+                }
+                Meaning::First if signal == SignalKind::INTERRUPT => self.stop_by(signal, Duration::ZERO),
+                Meaning::First => self.stop_by(signal, IDLE),
+            },
             SignalKind::QUIT => {
-                lifeline::end_after(QUIT_LIMIT);
+                lifeline::end_after(QUIT_LIMIT, 1);
                 log::info!(target: TARGET, "{signal}: ending at once");
                 self.begin_stop("ending at once");
                 self.fleet.quit(now);
                 self.quit_successor(now);
             }
-            SignalKind::HANGUP if !stopping && self.terminal.is_gone() => self.stop_by(signal, IDLE),
+            SignalKind::HANGUP if !stopping && self.terminal.is_gone() => {
+                self.told.hear(signal, now);
+                self.stop_by(signal, IDLE);
+            }
             SignalKind::USER_DEFINED_1 => self.pass_on(signal),
             _ if stopping => log::info!(target: TARGET, "{signal} changes nothing: stopping"),
             _ if self.upgrade.is_some() => {
@@ -159,12 +156,6 @@ impl Governor {
         }
     }
 
-    /// Whether a signal is the last one over again: who forwards signals to a process and to its group, as `timeout` does, sends
-    /// each twice.
-    fn is_doubled(&self, signal: SignalKind, now: Moment) -> bool {
-        self.told.is_some_and(|(since, by)| by == Some(signal) && now.saturating_sub(since) < DOUBLED)
-    }
-
     /// To those who hear it already: others it would end.
     fn pass_on(&self, signal: SignalKind) {
         let ready =
@@ -173,23 +164,30 @@ impl Governor {
     }
 
     fn stop_by(&mut self, signal: SignalKind, idle: Duration) {
-        self.stop(&signal.to_string(), idle);
-        self.told = Some((self.clock.now(), Some(signal)));
+        self.stop(&signal.to_string(), idle, "; a second signal ends it at once");
+    }
+
+    /// A second signal has come.
+    fn break_off(&mut self, signal: SignalKind, now: Moment) {
+        lifeline::end_after(QUIT_LIMIT, ENDED_BY_SECOND);
+        log::warn!(target: TARGET, "{signal} once more: ending at once");
+        self.fleet.break_off(now);
+        self.quit_successor(now);
     }
 
     /// All finish what has begun, and for so long those that idle are kept for a request that is on its way.
-    pub(super) fn stop(&mut self, why: &str, idle: Duration) {
+    /// `besides` is told, too.
+    pub(super) fn stop(&mut self, why: &str, idle: Duration, besides: &str) {
         let now = self.clock.look();
         if let Some(limit) = self.config.timeout_graceful {
-            lifeline::end_after(limit.saturating_add(FORCE_AFTER));
+            lifeline::end_after(limit.saturating_add(FORCE_AFTER), 1);
         }
         let workers = count(self.fleet.processes().count(), "worker");
         let at_most = self
             .config
             .timeout_graceful
             .map_or_else(String::new, |limit| format!(" for {} s at most", limit.max(idle).as_secs_f64()));
-        log::info!(target: TARGET, "stopping ({why}): waiting for {workers}{at_most}; a second signal ends it at once");
-        self.told = Some((now, None));
+        log::info!(target: TARGET, "stopping ({why}): waiting for {workers}{at_most}{besides}");
         self.begin_stop(&format!("stopping: waiting for {workers}{at_most}"));
         self.fleet.finish(idle, now);
         self.finish_successor(now);

@@ -20,8 +20,7 @@ pub(super) struct Terminal {
 impl Terminal {
     /// That of this process, if any; to be asked for before signals are listened for.
     pub(super) fn of_this_process() -> Terminal {
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        Terminal { counts: File::open(TERMINAL).is_ok() && !ignores_hangup(&status) }
+        Terminal { counts: File::open(TERMINAL).is_ok() && !ignores_hangup() }
     }
 
     /// Whether there was one, and is no more.
@@ -31,8 +30,13 @@ impl Terminal {
     }
 }
 
-/// Whether a process of that `/proc/PID/status` ignores `SIGHUP`, the first of all signals; proc(5).
-fn ignores_hangup(status: &str) -> bool {
+/// Whether this process was started to ignore `SIGHUP`; to be asked for before signals are listened for.
+pub(super) fn ignores_hangup() -> bool {
+    ignores_hangup_by(&fs::read_to_string("/proc/self/status").unwrap_or_default())
+}
+
+/// The same of a process with that `/proc/PID/status`, where `SIGHUP` is the first of all signals; proc(5).
+fn ignores_hangup_by(status: &str) -> bool {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).is_some_and(|bits| bits & 1 == 1)
 }
@@ -43,8 +47,8 @@ mod tests {
 
     #[test]
     fn hangup_is_ignored_where_the_kernel_says_so() {
-        assert!(ignores_hangup("Name:\tevloop\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000000\n"));
-        assert!(!ignores_hangup("Name:\tevloop\nSigIgn:\t0000000000001000\nSigCgt:\t0000000000000001\n"));
-        assert!(!ignores_hangup(""));
+        assert!(ignores_hangup_by("Name:\tevloop\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000000\n"));
+        assert!(!ignores_hangup_by("Name:\tevloop\nSigIgn:\t0000000000001000\nSigCgt:\t0000000000000001\n"));
+        assert!(!ignores_hangup_by(""));
     }
 }

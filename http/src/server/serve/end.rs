@@ -108,6 +108,12 @@ impl<S: Stream, A: App> Serve<S, A> {
     #[cold]
     pub(super) fn time_out(&mut self) -> Done {
         log::debug!("a client was too slow: {:?}", self.deadline.wait());
+        let waits_for_request = matches!(self.deadline.wait(), Wait::Head | Wait::Body)
+            && matches!(self.step, Step::Head | Step::Call)
+            && self.working.is_some();
+        if (waits_for_request || self.deadline.wait() == Wait::Write) && self.shared.stopping() != Stop::No {
+            self.shared.cut_one(); // in a stop it is told whose request was not answered as it was asked
+        }
         match (self.deadline.wait(), &self.step, &self.working) {
             (Wait::Head, _, Some(_)) => self.refuse(&Error::new(Kind::HeadTimeout)),
             (Wait::Body, Step::Call, Some(working)) => working.exchange.time_out_body(),

@@ -377,6 +377,33 @@ fn end_cuts_what_a_drain_waits_for() {
 }
 
 #[test]
+fn client_that_is_too_slow_for_a_drain_is_told_as_cut() {
+    let timeouts = Timeouts { head: Some(ms(500)), body: Some(ms(500)), write: Some(ms(500)), ..Timeouts::default() };
+    let app = || {
+        let large = |_: Request| async { "x".repeat(1 << 20) };
+        let read = |mut request: Request| async move { request.text(1 << 10).await.map(|_| "read") };
+        Router::new().get("/", large).post("/", read)
+    };
+    let half_a_body = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n12345";
+    for (sent, what) in [("GET / HT", "head"), (half_a_body, "body"), (GET, "answer")] {
+        run(
+            |server| server.timeouts(timeouts),
+            app(),
+            async |running| {
+                let mut slow = running.network.connect(PIPE_BYTES);
+                slow.send(sent).await;
+                quiet().await;
+                let began = now();
+                running.stop.drain(IDLE);
+                let (cut, took) = running.end(began).await;
+                assert_eq!(cut, 1, "{what}");
+                assert!(took < LIMIT, "{what}: {took:?}");
+            },
+        );
+    }
+}
+
+#[test]
 fn end_needs_no_drain_before_it() {
     let app = Router::new().get("/", |_: Request| pending::<&str>());
     run(as_it_is, app, async |running| {

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -144,6 +145,21 @@ fn unix_socket_is_served_and_one_that_nobody_listens_on_is_replaced() {
         assert!(seen.contains(&format!("\"server\": \"{uds}\"")) && seen.contains("\"client\": null"), "{seen}");
         let log = served.log();
         assert!(log.iter().filter(|line| line.starts_with("- - - [")).count() == 4, "{log:#?}");
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn unix_socket_has_the_permissions_that_were_asked_for_whatever_the_umask() {
+    let folder = folder("mode");
+    let path = folder.join("socket");
+    for (arguments, mode) in [(&["--uds-mode", "666"][..], 0o666), (&["--uds-mode=0600"], 0o600), (&[], 0o750)] {
+        let server = evloop(&[&["--uds", path.to_str().unwrap()], arguments].concat());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "umask 027; exec \"$0\" \"$@\""]).arg(server.get_program()).args(server.get_args());
+        let _served = Served::start(&mut shell);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        assert_serves(UnixStream::connect(&path).unwrap());
     }
     fs::remove_dir_all(folder).unwrap();
 }

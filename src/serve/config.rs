@@ -23,7 +23,7 @@ pub enum Bind {
     Inet(String, u16),
     /// A Unix domain socket at a path. A stale one there is replaced.
     Unix(PathBuf),
-    /// A socket that listens already, by its number.
+    /// A socket that listens already, by its number. It is taken from there: the number leads to `/dev/null` then.
     Inherited(RawFd),
 }
 
@@ -37,7 +37,8 @@ impl Default for Bind {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Accept {
-    /// All wait for one socket: who has time takes the next connection, and none waits for a loop that hangs.
+    /// All wait for one socket: who has time takes the next connection, and none waits for a loop that hangs. Hundreds of
+    /// loops start slowly so, for the kernel looks at all that wait for a socket each time one more does.
     #[default]
     Shared,
     /// Each has a socket of its own for the same port (`SO_REUSEPORT`, socket(7)): the kernel deals connections out by a
@@ -75,6 +76,7 @@ pub enum Control {
 pub struct Config {
     /// None: the default.
     pub(super) binds: Vec<Bind>,
+    pub(super) uds_mode: Option<u32>,
     pub(super) backlog: u32,
     pub(super) workers: usize,
     pub(super) threads: usize,
@@ -107,6 +109,7 @@ impl Default for Config {
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         Config {
             binds: Vec::new(),
+            uds_mode: None,
             backlog: 2048,
             workers: 1,
             threads: 1,
@@ -150,6 +153,16 @@ impl Config {
     /// One more place to listen. Without any, it is `127.0.0.1:8000`.
     pub fn bind(mut self, bind: Bind) -> Config {
         self.binds.push(bind);
+        self
+    }
+
+    /// The permissions of the files of Unix domain sockets that are opened here, as `0o660`; `None`, which is the default: what
+    /// the umask leaves of `0o777`. uvicorn lets everybody connect, gunicorn those whom its own umask lets.
+    ///
+    /// It takes leave to write to connect. They are exact whatever the umask, and hold before anybody can connect: until then
+    /// the socket is bound with no more than these, and does not listen.
+    pub fn uds_mode(mut self, mode: Option<u32>) -> Config {
+        self.uds_mode = mode;
         self
     }
 

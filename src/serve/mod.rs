@@ -58,6 +58,7 @@ pub fn run<A: App>(
     config: Config,
     make: impl Fn(&Instance) -> io::Result<A> + Send + Sync + 'static,
 ) -> Result<(), Error> {
+    let _undisturbed = terminal::Undisturbed::new()?;
     match Role::of_this_process() {
         Some(Role::Worker(number)) => worker::run(number, &config, &make).map(|never| match never {}),
         Some(Role::Successor) => master::succeed(&config),

@@ -28,6 +28,9 @@ use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 
+/// More loops that share a socket take seconds to start.
+const SHARING_MAX: usize = 512;
+
 /// A socket that listens, in no loop.
 #[derive(Debug)]
 pub(super) enum Socket {
@@ -143,21 +146,31 @@ impl Sockets {
                 binds.to_vec()
             }
         };
+        if config.uds_mode.is_some() && !binds.iter().any(|bind| matches!(bind, Bind::Unix(_))) {
+            log::warn!("permissions of Unix sockets are asked for, and none is opened here");
+        }
+        if let Some(text) = crowded(config) {
+            log::warn!("{text}");
+        }
         let own = config.accept == Accept::ReusePort;
         block_on(async {
             for bind in &binds {
-                sockets.open_bind(bind, own).await?;
+                sockets.open_bind(bind, own, config.uds_mode).await?;
             }
             io::Result::Ok(())
         })?;
         Ok(sockets)
     }
 
-    async fn open_bind(&mut self, bind: &Bind, own: bool) -> io::Result<()> {
+    async fn open_bind(&mut self, bind: &Bind, own: bool, mode: Option<u32>) -> io::Result<()> {
         match bind {
             Bind::Inet(host, port) => self.open_inet(host, *port, own).await,
             Bind::Unix(path) => {
-                let (listener, file) = self.options.listen_unix(path)?.into_std_and_file()?;
+                let options = match mode {
+                    Some(mode) => self.options.permissions(mode),
+                    None => self.options,
+                };
+                let (listener, file) = options.listen_unix(path)?.into_std_and_file()?;
                 self.add(unix_place(path), file, Socket::Unix(listener), None);
                 Ok(())
             }
@@ -278,6 +291,15 @@ impl Place {
     }
 }
 
+/// What is to be said of too many loops that share their sockets. To add one more to those that wait for a socket takes the
+/// longer the more there are, and one at a time on the whole machine (epoll(7) is checked for chains that way).
+fn crowded(config: &Config) -> Option<String> {
+    let loops = config.workers.max(1).saturating_mul(config.threads.max(1));
+    (config.accept == Accept::Shared && loops > SHARING_MAX).then(|| {
+        format!("{loops} loops that share a socket start slowly: --accept reuse-port gives each its own, and one for each processor is enough")
+    })
+}
+
 /// Control characters are shown as what they are.
 fn unix_place(path: &Path) -> String {
     let mut text = String::from("unix:");
@@ -289,9 +311,9 @@ fn unix_place(path: &Path) -> String {
     text
 }
 
-/// A duplicate of the listening socket that is open under that number.
+/// The listening socket that is open under that number, and no longer there: it would listen until this process ends.
 fn inherited(number: RawFd) -> io::Result<Socket> {
-    Ok(match Inherited::from_fd(number)? {
+    Ok(match Inherited::take_fd(number)? {
         Inherited::Tcp(listener) => Socket::Tcp(listener.into_std()?),
         Inherited::Unix(listener) => Socket::Unix(listener.into_std()?),
     })

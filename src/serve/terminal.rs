@@ -1,11 +1,22 @@
-//! Whether a hang-up is one.
+//! What a terminal does to a server that was started from it.
 //!
+//! # Whether a hang-up is one
 //! A server is told by `SIGHUP` to replace its workers, and the kernel tells by the same signal that the terminal is gone from
 //! which a process was started. To take the one for the other, as servers mostly do, leaves a server behind that nobody sees.
 //! Who wants that starts it with nohup(1), which ignores the signal, or apart from a terminal, as supervisors do.
+//!
+//! # Writing in the background
+//! A terminal can be set (`stty tostop`) to send `SIGTTOU` to a job that writes to it in the background. That would stop a server
+//! at its next log line; and one that listens for the signal, because a master is told by it to take a worker away, would hear
+//! it without end, for the write is tried anew each time. To ignore it would do away with that meaning. But the kernel sends
+//! nothing for a thread that blocks the signal, and lets it write (termios(3)). So all threads block it but one, which does
+//! nothing: there it comes when somebody does send it.
 
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use rustix::io::Errno;
 use std::fs::{self, File};
+use std::sync::mpsc;
+use std::{io, thread};
 
 /// The terminal that is this process's, whatever its standard streams are; tty(4).
 const TERMINAL: &str = "/dev/tty";
@@ -25,8 +36,44 @@ impl Terminal {
 
     /// Whether there was one, and is no more.
     pub(super) fn is_gone(&self) -> bool {
-        let gone = |error: std::io::Error| error.raw_os_error() == Some(Errno::NXIO.raw_os_error());
+        let gone = |error: io::Error| error.raw_os_error() == Some(Errno::NXIO.raw_os_error());
         self.counts && File::open(TERMINAL).is_err_and(gone)
+    }
+}
+
+/// The threads of a server write to its terminal from the background. As long as this lives, the thread that has made it does,
+/// and those that it has started.
+#[derive(Debug)]
+pub(super) struct Undisturbed {
+    before: SigSet,
+    /// Its end is that of the thread which hears the signal.
+    _over: mpsc::Sender<()>,
+}
+
+impl Undisturbed {
+    /// From now on; `None` where there is no terminal.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub(super) fn new() -> io::Result<Option<Undisturbed>> {
+        if File::open(TERMINAL).is_err() {
+            return Ok(None);
+        }
+        let signal = SigSet::from(Signal::SIGTTOU);
+        let before = signal.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        let (over, is_over) = mpsc::channel::<()>();
+        let hear = move || signal.thread_unblock().map(|()| is_over.recv().is_err());
+        let undisturbed = Undisturbed { before, _over: over };
+        drop(thread::Builder::new().name("SIGTTOU".to_owned()).spawn(hear)?);
+        Ok(Some(undisturbed))
+    }
+}
+
+impl Drop for Undisturbed {
+    fn drop(&mut self) {
+        if let Err(error) = self.before.thread_set_mask() {
+            log::debug!("what this thread blocks stays blocked: {error}");
+        }
     }
 }
 

@@ -57,6 +57,38 @@ impl Inherited {
             Family::Unix => Inherited::Unix(UnixListener::from_std(socket.into())?),
         })
     }
+
+    /// As [`from_fd`](Inherited::from_fd), and takes the socket from the number, which leads to `/dev/null` from then on. So the
+    /// socket listens no longer than the listener, as far as this process is concerned.
+    ///
+    /// # Errors
+    /// As [`from_fd`](Inherited::from_fd); the number is left as it is then.
+    ///
+    /// # Panics
+    /// When this thread is in no loop.
+    ///
+    /// # Examples
+    /// ```
+    /// use evloop_runtime::net::Inherited;
+    /// use std::net::TcpStream;
+    /// use std::os::fd::AsRawFd;
+    ///
+    /// let theirs = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// let address = theirs.local_addr().unwrap();
+    /// evloop_runtime::block_on(async {
+    ///     let listener = Inherited::take_fd(theirs.as_raw_fd())?;
+    ///     assert!(TcpStream::connect(address).is_ok());
+    ///     drop(listener);
+    ///     assert!(TcpStream::connect(address).is_err(), "the other one leads nowhere");
+    ///     Ok::<(), std::io::Error>(())
+    /// }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn take_fd(number: RawFd) -> io::Result<Inherited> {
+        let inherited = Inherited::from_fd(number)?;
+        sys::fd::let_go(number).map_err(failed("listen on descriptor", number))?;
+        Ok(inherited)
+    }
 }
 
 /// A duplicate of what is open under the number, if it can be accepted from.

@@ -76,8 +76,9 @@ impl ListenOptions {
         self
     }
 
-    /// Who may connect at a path: those whom these permissions let write to the socket's file, as `0o600`, less what the
-    /// umask of the process takes away. The file has them from the moment at which it is there. The default is `0o777`.
+    /// Who may connect at a path: those whom these permissions let write to the socket's file, as `0o660`, whatever the umask
+    /// of the process. At no moment does the file have more than these, and nobody can connect before it has them all. The
+    /// default is what the umask leaves of `0o777`.
     #[must_use]
     pub fn permissions(mut self, mode: u32) -> ListenOptions {
         self.permissions = Some(mode);

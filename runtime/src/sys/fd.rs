@@ -3,13 +3,14 @@
 //! A process may be started with descriptors that nobody in it owns: who started it opened them, and says in words which
 //! number is what. Whoever takes such a one has no value to take it from, only an integer, and std rightly calls making an
 //! owner of that unsafe: somebody may own it already, and would find it closed. So the number is not taken. It is
-//! duplicated, which is safe, and the duplicate is owned.
+//! duplicated, which is safe, and the duplicate is owned. Who wants the rest gone has the number lead to `/dev/null`.
 
 #![allow(
     unsafe_code,
     reason = "no crate duplicates a descriptor of which there is only the number, or sets these options"
 )]
 
+use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -44,6 +45,21 @@ pub(crate) fn keep_from_children(number: RawFd) -> io::Result<()> {
     // SAFETY: with `F_SETFD` the call takes two integers and no pointer: it touches no memory of this process, and leaves
     // the descriptor open for whoever has it.
     let status = unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+    if status == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Closes what is open under `number`, and has the number lead to `/dev/null` from then on, kept from children.
+///
+/// So the number is not free, and whoever believes that it is theirs, and closes it one day, closes nothing else.
+///
+/// # Errors
+/// `EBADF` when nothing is open under that number, and what the system says of `/dev/null`.
+pub(crate) fn let_go(number: RawFd) -> io::Result<()> {
+    keep_from_children(number)?; // which says whether it is open
+    let nothing = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    // SAFETY: the call takes three integers and no pointer: it touches no memory of this process. `number` was open, so none
+    // becomes open that was not, and it is open afterwards for whoever has it.
+    let status = unsafe { libc::dup3(nothing.as_raw_fd(), number, libc::O_CLOEXEC) };
     if status == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
@@ -82,7 +98,7 @@ pub(crate) fn set_tcp_option(socket: impl AsFd, option: TcpOption, value: u32) -
 
 #[cfg(test)]
 mod tests {
-    use super::{NUMBER_MIN, TcpOption, duplicate, keep_from_children, set_tcp_option};
+    use super::{NUMBER_MIN, TcpOption, duplicate, keep_from_children, let_go, set_tcp_option};
     use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
     use std::io::{Read, Write, pipe};
     use std::os::fd::AsRawFd;
@@ -121,6 +137,17 @@ mod tests {
         fcntl_setfd(&reading, FdFlags::empty()).unwrap();
         keep_from_children(reading.as_raw_fd()).unwrap();
         assert_eq!(fcntl_getfd(&reading).unwrap(), FdFlags::CLOEXEC);
+    }
+
+    #[test]
+    fn number_that_is_let_go_leads_nowhere_and_is_not_free() {
+        let (mut reading, mut writing) = pipe().unwrap();
+        let number = writing.as_raw_fd();
+        let_go(number).unwrap();
+        assert_eq!(reading.read(&mut [0]).unwrap(), 0, "no writer is left");
+        writing.write_all(b"to nobody").unwrap();
+        assert_eq!(fcntl_getfd(&writing).unwrap(), FdFlags::CLOEXEC);
+        assert_eq!(let_go(-1).unwrap_err().raw_os_error(), Some(libc::EBADF));
     }
 
     #[test]

@@ -48,6 +48,15 @@ pub(super) fn number<T: FromStr + PartialOrd>(value: &OsStr, range: RangeInclusi
     digits.parse().ok().filter(|number| range.contains(number)).ok_or(PLAINLY)
 }
 
+/// Permissions of a file, as chmod(1) takes them in digits, with a zero before them or not.
+pub(super) fn mode(value: &OsStr) -> Result<u32, Wrong> {
+    let digits = text(value)?;
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(PLAINLY);
+    }
+    u32::from_str_radix(digits, 8).ok().filter(|mode| *mode <= 0o777).ok_or(PLAINLY)
+}
+
 /// A number that something may not exceed.
 pub(super) fn limit<T: TryFrom<u64>>(value: &OsStr) -> Result<Option<T>, Wrong> {
     if value == "none" {

@@ -83,6 +83,11 @@ const WHERE: &[Row] = &[
     .place(Place::Any)
     .split(',')
     .elsewhere(&["-b", "listen", "address"]),
+    Row::new("uds-mode", "OCTAL", "permissions from 0 to 777, in octal digits", |draft, value| {
+        let mode = read::mode(value)?;
+        draft.config(|config| config.uds_mode(Some(mode)))
+    })
+    .help("the permissions of Unix domain sockets that are opened, as 660; else as the umask gives"),
     Row::new("backlog", "N", "a number from 1 to 2147483647", |draft, value| {
         let connections = read::number(value, 1..=i32::MAX.unsigned_abs())?;
         draft.config(|config| config.backlog(connections))

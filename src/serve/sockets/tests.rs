@@ -141,3 +141,11 @@ fn what_does_not_listen_is_no_socket_of_a_server() {
     }
     assert!(matches!(Socket::try_from(OwnedFd::from(listener)), Ok(Socket::Tcp(_))));
 }
+
+#[test]
+fn hundreds_of_loops_are_told_what_they_had_better_not_share() {
+    let config = |workers, threads| Config::new().workers(workers).threads(threads);
+    assert!(crowded(&config(64, 64)).unwrap().starts_with("4096 loops that share a socket start slowly"));
+    assert_eq!(crowded(&config(8, 64)), None);
+    assert_eq!(crowded(&config(64, 64).accept(Accept::ReusePort)), None);
+}

@@ -21,7 +21,7 @@ pub(super) struct Bound {
 
 /// Binds to a path, where it replaces a stale file, or to an abstract name.
 ///
-/// `mode` is what the umask takes away from for the permissions of the file. `probe` tries to reach whoever is at the path.
+/// `mode` is what the permissions of the file are to be; without one, what the umask leaves of `0o777`. `probe` tries to reach whoever is at the path.
 pub(super) fn bind(
     name: &impl ToUnixAddr,
     kind: Type,
@@ -38,9 +38,13 @@ pub(super) fn bind(
     let lock = Lock::take(path)?;
     remove_stale(path, || probe(&address))?;
     if let Some(mode) = mode {
-        fchmod(&socket, Mode::from_raw_mode(mode))?; // before there is a file, which gets it from the socket
+        // Before there is a file, which gets it from the socket, less what the umask takes away: it never has more.
+        fchmod(&socket, Mode::from_raw_mode(mode))?;
     }
     socket.bind(&SockAddr::unix(path)?)?;
     let file = SocketFile::made_at(path)?;
+    if let Some(mode) = mode {
+        file.grant(mode)?; // before anybody can connect, for it does not listen yet
+    }
     Ok(Bound { socket, file: Some(file), lock: Some(lock) })
 }

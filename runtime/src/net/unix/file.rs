@@ -15,6 +15,14 @@
 //! replaces whatever is there by now, the socket of a faster server included; and a socket bears the name that it was bound
 //! to for ever, so everybody who asks for its address (clients, `ss`) would be told of a file that is no more.
 //!
+//! # In somebody else's folder
+//! Who may write to a folder, or to one above it, may put something else at a path at any moment: a server that runs as root
+//! and looks at a path in a user's folder does not remove what it has looked at if the folder is another one by then. So the
+//! folder is opened once, and what is removed is removed from that folder by its name, if it is still the socket that was
+//! found stale. What such a user can bring about then is the removal of an entry of that folder, and those are their own to
+//! remove. Links are not followed at the last name, neither here nor by `bind`. All the same, a path is better kept where
+//! only those can write who run the server.
+//!
 //! # Is it still ours?
 //! When the listener goes, its file goes, if it is the one that was made: it has the same device and inode. The inode
 //! cannot have been given to another file in the meantime, because a bound socket holds on to it; so this is to be asked
@@ -23,22 +31,27 @@
 
 use crate::net::failed;
 use crate::sys::fork::Generation;
-use std::ffi::OsString;
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat, unlinkat};
+use rustix::io::Errno;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{self, Path, PathBuf};
 
 /// Removes a socket that `probe` finds nobody at from the path. All is well, too, if nothing is there.
 pub(super) fn remove_stale(path: &Path, probe: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-        Ok(found) if !found.file_type().is_socket() => {
+    let (folder, name) = folder_of(path)?;
+    let look = || statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW);
+    let found = match look() {
+        Err(Errno::NOENT) => return Ok(()),
+        Err(error) => return Err(error.into()),
+        Ok(found) if FileType::from_raw_mode(found.st_mode) != FileType::Socket => {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"));
         }
-        Ok(_) => {}
-    }
+        Ok(found) => found,
+    };
     let in_use = |text| Err(io::Error::new(io::ErrorKind::AddrInUse, text));
     match probe() {
         Ok(()) => in_use("somebody listens there"),
@@ -47,9 +60,25 @@ pub(super) fn remove_stale(path: &Path, probe: impl FnOnce() -> io::Result<()>) 
             in_use("a socket of another type is open there")
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()), // somebody else has removed it
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => match look() {
+            Ok(there) if (there.st_dev, there.st_ino) == (found.st_dev, found.st_ino) => {
+                Ok(unlinkat(&folder, name, AtFlags::empty())?)
+            }
+            Ok(_) => in_use("somebody has replaced the file"),
+            Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        },
         Err(error) => Err(error),
     }
+}
+
+/// The folder of that path, opened, whatever becomes of its name; and the name in it.
+fn folder_of(path: &Path) -> io::Result<(OwnedFd, &OsStr)> {
+    let no_name = || io::Error::new(io::ErrorKind::InvalidInput, "the path does not end in a name");
+    let name = path.file_name().ok_or_else(no_name)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let opened = openat(CWD, folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok((opened, name))
 }
 
 /// The right to replace what is at a path, among all who ask for it. Its file is there no longer than that.
@@ -134,6 +163,23 @@ impl SocketFile {
         let id = Id::of(&fs::symlink_metadata(path)?);
         let path = path::absolute(path)?; // the process may go to another folder
         Ok(SocketFile { path, id: Some(id), made_in: Generation::current() })
+    }
+
+    /// Gives the file what the umask has taken away of these permissions.
+    ///
+    /// Somebody who may write to the folder could have put another file there by now, or a link to one. So it is opened, which
+    /// says for good which file it is, and changed only if it is the one that was made. The permissions of what is open at a
+    /// path and nothing more (`O_PATH`, open(2)) are changed by way of `/proc`, as the C library does it.
+    pub(super) fn grant(&self, mode: u32) -> io::Result<()> {
+        let file = OpenOptions::new().read(true).custom_flags(libc::O_PATH | libc::O_NOFOLLOW).open(&self.path)?;
+        let there = file.metadata()?;
+        if self.id != Some(Id::of(&there)) || !there.file_type().is_socket() {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "somebody has replaced the file"));
+        }
+        if there.mode() & 0o7777 == mode {
+            return Ok(());
+        }
+        fs::set_permissions(format!("/proc/self/fd/{}", file.as_raw_fd()), Permissions::from_mode(mode))
     }
 
     /// Leaves the file where it is.

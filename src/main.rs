@@ -23,9 +23,10 @@ fn main() -> ExitCode {
             say(&text);
             ExitCode::SUCCESS
         }
-        Ok(Command::Serve(options)) => match program::run(&options) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => complain(&error, error.status()),
+        Ok(Command::Serve(options)) => match program::check(&options).map(|()| program::run(&options)) {
+            Ok(Ok(())) => ExitCode::SUCCESS,
+            Ok(Err(error)) => complain(&error, error.status()),
+            Err(wrong) => complain(&wrong, 2),
         },
         Ok(Command::Status(view)) => match status::show(&view) {
             Ok(()) => ExitCode::SUCCESS,

@@ -13,20 +13,27 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+/// Whether the folder that is to be served is one: that is a wrong option, and no failure of each loop's.
+///
+/// # Errors
+/// What the system says of it, with the path.
+pub(crate) fn check(options: &Serve) -> io::Result<()> {
+    options.dir.as_ref().map_or(Ok(()), |folder| Files::new(folder).map(drop))
+}
+
 /// Serves until the process is told to end.
 pub(crate) fn run(options: &Serve) -> Result<(), serve::Error> {
     log_to_stderr(options);
-    for warning in &options.warnings {
-        log::warn!("{warning}");
+    if serve::worker().is_none() {
+        options.warnings.iter().for_each(|warning| log::warn!("{warning}")); // a worker leaves it to its master
     }
     let config = options.config.clone();
     let (trace, records) = (options.trace.clone(), options.trace_records);
     if let Some(file) = &trace {
-        Trace::check(file)?; // as with the folder below
+        Trace::check(file)?;
     }
     if let Some(folder) = options.dir.clone() {
         let listing = options.listing;
-        drop(Files::new(&folder)?); // a folder that is none is the caller's mistake, and no failure of each loop's
         return serve::run(config, move |instance| {
             look_on(instance, trace.as_ref(), records)?;
             Ok(Files::new(&folder)?.listing(listing))

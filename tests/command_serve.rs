@@ -280,15 +280,32 @@ fn folder_is_served_and_nothing_beside_it() {
 }
 
 #[test]
-fn folder_that_is_none_ends_it_with_1_and_its_path() {
+fn folder_that_is_none_ends_it_with_2_and_its_path() {
     let folder = folder("none");
     fs::write(folder.join("file"), "").unwrap();
     for name in ["nowhere", "file"] {
         let path = folder.join(name);
-        let (status, said) = refused(&mut evloop(&["--port=0", "--dir", path.to_str().unwrap()]));
-        assert!(status == Some(1) && said.contains(path.to_str().unwrap()), "{status:?}: {said}");
+        for workers in ["--workers=1", "--workers=2"] {
+            let (status, said) = refused(&mut evloop(&["--port=0", workers, "--dir", path.to_str().unwrap()]));
+            assert!(status == Some(2) && said.contains(path.to_str().unwrap()), "{status:?}: {said}");
+        }
     }
     fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn limit_of_descriptors_is_told_with_what_is_needed_and_how_it_is_raised() {
+    for (limit, arguments) in [("10", &[][..]), ("40", &["--threads", "16"]), ("12", &["--workers", "3"])] {
+        let server = evloop(&[&["--port=0", "--control=none"], arguments].concat());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")]).arg(server.get_program());
+        let output = shell.args(server.get_args()).stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let last = said.lines().last().unwrap();
+        assert_ne!(output.status.code(), Some(0), "{said}");
+        assert!(last.contains(&format!("a process may open {limit} files here, and about ")), "{said}");
+        assert!(last.contains(" are needed to start") && last.contains("`ulimit -n 1024` raises the limit"), "{said}");
+    }
 }
 
 // --- What it limits --------------------------------------------------------------------------------------------------

@@ -25,6 +25,17 @@ impl Error {
         Error { status, error: io::Error::other(text.into()) }
     }
 
+    /// The same with more said.
+    pub(super) fn with_more(self, text: &str) -> Error {
+        let error = io::Error::new(self.error.kind(), format!("{}{text}", self.error));
+        Error { error, ..self }
+    }
+
+    /// What the system has said, or was said for it.
+    pub(super) fn io(&self) -> &io::Error {
+        &self.error
+    }
+
     /// The exit status that tells a supervisor what has happened: 1, or 3 when the application or all workers failed to start,
     /// as with uvicorn and gunicorn.
     pub fn status(&self) -> u8 {

@@ -16,6 +16,7 @@ mod alone;
 mod channel;
 mod config;
 pub mod control;
+mod descriptors;
 mod error;
 mod instance;
 mod lifeline;
@@ -59,10 +60,11 @@ pub fn run<A: App>(
     make: impl Fn(&Instance) -> io::Result<A> + Send + Sync + 'static,
 ) -> Result<(), Error> {
     let _undisturbed = terminal::Undisturbed::new()?;
-    match Role::of_this_process() {
+    let served = match Role::of_this_process() {
         Some(Role::Worker(number)) => worker::run(number, &config, &make).map(|never| match never {}),
         Some(Role::Successor) => master::succeed(&config),
         None if config.workers > 1 => master::run(&config),
         None => alone::run(&config, &make),
-    }
+    };
+    served.map_err(|error| descriptors::explain(error, &config))
 }

@@ -2,7 +2,7 @@
 //!
 //! Its loops serve and do nothing else. All that passes between the two goes through one more thread, the master's *ear*,
 //! which has a loop of its own: so a worker whose loops hang still hears that it is to end. Beats come from the loops all the
-//! same, and what a loop has to tell goes to the ear by a bounded channel; where a master does not read, beats are dropped.
+//! same, and what a loop has to tell goes to the ear by a channel; where a master does not read, beats are dropped.
 //!
 //! # Why no worker outlives its master
 //! The other end of the channel is the master's alone. Whatever ends the master, the kernel closes it, the worker sees the
@@ -14,6 +14,7 @@
 //! of its processes, and what else is meant for the master, are left to the master.
 
 use super::channel::{self, FromWorker, Inbox, ToWorker};
+use super::descriptors;
 use super::lifeline;
 use super::loops::{self, Supervisor};
 use super::orders::{Order, Orders};
@@ -45,7 +46,7 @@ use std::{io, process, thread};
 /// Under what name a worker logs what it hears.
 const TARGET: &str = "evloop::worker";
 
-/// How many messages wait for the master at most; a loop has one a second.
+/// Where more messages wait for the master, it is not told how loops do; a loop has one such message a second.
 const OUTBOX_MAX: usize = 256;
 
 /// So long after the time for a graceful stop, a worker without a master is ended by force.
@@ -80,7 +81,7 @@ where
     take_name();
     let channel = role::take_channel()?;
     let orders = Orders::default();
-    let (outbox, mail) = remote::channel(OUTBOX_MAX);
+    let (outbox, mail) = remote::unbounded();
     let (begin, begins) = mpsc::channel();
     let (wrote, written) = mpsc::channel();
     let (orders_of_ear, outbox_of_ear) = (orders.clone(), outbox.clone());
@@ -107,9 +108,12 @@ where
     let ended = loops::run(config, Some(number), sockets, make, &orders, &supervisor);
     let (last, status) = match ended {
         Ok(cut) => (FromWorker::Ended { cut }, 0),
-        Err(error) => (FromWorker::Failed { text: error.to_string(), status: error.status() }, error.status()),
+        Err(error) => {
+            let error = descriptors::explain(error, config);
+            (FromWorker::Failed { text: error.to_string(), status: error.status() }, error.status())
+        }
     };
-    if outbox.blocking_send(last).is_ok() {
+    if outbox.send(last).is_ok() {
         let _in_time = written.recv_timeout(LAST_WORDS);
     }
     process::exit(status.into())
@@ -125,12 +129,20 @@ fn take_name() {
 }
 
 /// Tells the master what loops tell.
-struct Reporter(remote::Sender<FromWorker>);
+struct Reporter(remote::UnboundedSender<FromWorker>);
 
 impl Reporter {
-    /// A master that does not read for minutes misses something, and no loop waits for it.
+    /// What the master has to know: each of these comes once.
     fn tell(&self, message: FromWorker) {
-        drop(self.0.try_send(message));
+        drop(self.0.send(message));
+    }
+
+    /// How a loop does. A master that does not read for minutes, or an ear that gets no time while hundreds of loops start,
+    /// misses something, and no loop waits for them.
+    fn mention(&self, message: FromWorker) {
+        if self.0.len() < OUTBOX_MAX {
+            self.tell(message);
+        }
     }
 }
 
@@ -140,11 +152,11 @@ impl Supervisor for Reporter {
     }
 
     fn beat(&self, thread: usize, beat: LoopBeat) {
-        self.tell(FromWorker::Beat { thread, beat });
+        self.mention(FromWorker::Beat { thread, beat });
     }
 
     fn slow(&self, thread: usize, slow: &SlowPoll) {
-        self.tell(FromWorker::Slow { thread, text: slow.to_string(), over: slow.over });
+        self.mention(FromWorker::Slow { thread, text: slow.to_string(), over: slow.over });
     }
 
     fn retiring(&self) {
@@ -155,7 +167,7 @@ impl Supervisor for Reporter {
 /// The thread between the master and the loops.
 struct Ear {
     orders: Orders,
-    outbox: remote::Sender<FromWorker>,
+    outbox: remote::UnboundedSender<FromWorker>,
     /// Who waits to be told to begin.
     begin: Option<mpsc::Sender<Vec<Vec<Socket>>>>,
     /// For each loop, those that have come until it begins.
@@ -168,7 +180,7 @@ impl Ear {
     fn run(
         self,
         channel: OwnedFd,
-        mail: remote::Receiver<FromWorker>,
+        mail: remote::UnboundedReceiver<FromWorker>,
         wrote: mpsc::Sender<()>,
         graceful: Duration,
     ) -> io::Result<()> {
@@ -252,7 +264,7 @@ impl Ear {
 
     /// Somebody has sent `SIGTERM`.
     fn retire(&mut self) {
-        drop(self.outbox.try_send(FromWorker::Retiring));
+        drop(self.outbox.send(FromWorker::Retiring));
         self.drain(IDLE);
     }
 
@@ -276,7 +288,7 @@ impl Ear {
 }
 
 /// Writes to the master what comes; tells when the last words are written.
-async fn write(stream: Rc<UnixStream>, mut mail: remote::Receiver<FromWorker>, wrote: mpsc::Sender<()>) {
+async fn write(stream: Rc<UnixStream>, mut mail: remote::UnboundedReceiver<FromWorker>, wrote: mpsc::Sender<()>) {
     while let Some(message) = mail.recv().await {
         let is_last = matches!(message, FromWorker::Ended { .. } | FromWorker::Failed { .. });
         if channel::send(&stream, &message, &[]).await.is_err() {
@@ -285,5 +297,22 @@ async fn write(stream: Rc<UnixStream>, mut mail: remote::Receiver<FromWorker>, w
         if is_last {
             let _heard = wrote.send(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn word_that_it_is_ready_is_not_lost_among_many_beats() {
+        let (outbox, mail) = remote::unbounded();
+        let reporter = Reporter(outbox);
+        let beat = |thread| reporter.mention(FromWorker::Slow { thread, text: String::new(), over: true });
+        (0..OUTBOX_MAX * 2).for_each(beat);
+        assert_eq!(mail.len(), OUTBOX_MAX, "who does not read is not told all");
+        reporter.ready();
+        reporter.retiring();
+        assert_eq!(mail.len(), OUTBOX_MAX + 2);
     }
 }

@@ -8,11 +8,11 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 /// What the names of all our variables begin with.
 pub(super) const PREFIX: &str = "EVLOOP_";
 
-/// What a worker is told by its master. Users do not set it.
-const ROLE: &str = "EVLOOP_ROLE";
-
 /// Variables of ours that are no options: they are read where they count.
 const OTHERS: [&str; 3] = ["EVLOOP_POOL_THREADS", "EVLOOP_SEED", "EVLOOP_SEEDS"];
+
+/// What the child of a master is told by it. Users do not set it, and to nobody else does it mean anything.
+const ROLE: &str = "EVLOOP_ROLE";
 
 /// What Kubernetes sets for a service named evloop begins with one of these, and was not meant for us.
 const KUBERNETES: [&str; 2] = ["EVLOOP_SERVICE_", "EVLOOP_PORT_"];
@@ -43,11 +43,8 @@ impl Environment {
         settings
     }
 
-    /// A line for each variable that looks like one of ours and is none. A worker leaves it to its master to tell them.
+    /// A line for each variable that looks like one of ours and is none.
     pub(super) fn warnings(&self) -> Vec<String> {
-        if self.0.contains_key(OsStr::new(ROLE)) {
-            return Vec::new();
-        }
         let ours = |name: &&OsString| name.as_bytes().starts_with(PREFIX.as_bytes());
         self.0.keys().filter(ours).filter_map(|name| warning(&name.to_string_lossy())).collect()
     }
@@ -61,7 +58,7 @@ fn values(value: &OsStr, split: Option<char>) -> Vec<OsString> {
 }
 
 fn warning(name: &str) -> Option<String> {
-    let is_ours = rows().any(|row| row.variable() == name) || OTHERS.contains(&name);
+    let is_ours = rows().any(|row| row.variable() == name) || OTHERS.contains(&name) || name == ROLE;
     if is_ours || KUBERNETES.iter().any(|prefix| name.starts_with(prefix)) {
         return None;
     }

@@ -14,6 +14,7 @@ use super::row::Row;
 use super::upgrade::{FromOld, Stage, Upgrade};
 use crate::serve::channel::{FromSuccessor, FromWorker, ToWorker};
 use crate::serve::config::Config;
+use crate::serve::descriptors;
 use crate::serve::lifeline;
 use crate::serve::master::TARGET;
 use crate::serve::notify;
@@ -295,6 +296,7 @@ impl Governor {
                     self.rows.insert(id, Row::new(child, lent, self.threads()));
                 }
                 Err(error) => {
+                    let error = descriptors::explain(error.into(), &self.config);
                     let end = End { cause: format!("was not started: {error}"), by_signal: false };
                     self.fleet.gone(id, &end, now);
                 }

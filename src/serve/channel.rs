@@ -9,14 +9,17 @@ use super::status::LoopBeat;
 use evloop_runtime::io::AsyncWrite;
 use evloop_runtime::net::UnixStream;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
-/// The longest line. None of ours comes near it: a message names 128 sockets at most.
+/// The longest line. None of ours comes near it: a message names 128 sockets at most, and its text is cut.
 const LINE_BYTES_MAX: usize = 64 << 10;
+
+/// The longest text in a message. JSON writes six bytes for one at worst.
+const TEXT_BYTES_MAX: usize = 8 << 10;
 
 /// So many sockets go with one message; the kernel takes 253 (`SCM_MAX_FD`).
 pub(super) const SOCKETS_PER_MESSAGE: usize = 128;
@@ -62,13 +65,22 @@ pub(super) enum FromWorker {
     /// That loop turns.
     Beat { thread: usize, beat: LoopBeat },
     /// What the watchdog says of that loop: who holds it, or held it.
-    Slow { thread: usize, text: String, over: bool },
+    Slow {
+        thread: usize,
+        #[serde(serialize_with = "cut")]
+        text: String,
+        over: bool,
+    },
     /// It accepts no more, for a reason of its own: another is to take its place.
     Retiring,
     /// All its loops have ended, and so many connections were cut.
     Ended { cut: usize },
     /// It cannot go on, and ends with that status.
-    Failed { text: String, status: u8 },
+    Failed {
+        #[serde(serialize_with = "cut")]
+        text: String,
+        status: u8,
+    },
 }
 
 impl Message for FromWorker {}
@@ -104,10 +116,22 @@ pub(super) enum FromSuccessor {
     /// All its workers serve.
     Ready,
     /// It cannot go on, and ends.
-    Failed { text: String },
+    Failed {
+        #[serde(serialize_with = "cut")]
+        text: String,
+    },
 }
 
 impl Message for FromSuccessor {}
+
+/// A text of any length, as that of a panic may be, as much of it as goes into a message, and what became of the rest.
+fn cut<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    if text.len() <= TEXT_BYTES_MAX {
+        return serializer.serialize_str(text);
+    }
+    let end = (0..=TEXT_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end)).expect("a text begins at a boundary");
+    serializer.collect_str(&format_args!("{}... (cut here, after {end} of {} bytes)", &text[..end], text.len()))
+}
 
 /// Sends a message and the sockets that belong to it.
 ///
@@ -206,6 +230,7 @@ fn garbage(text: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use evloop_runtime::future::join;
     use proptest::prelude::*;
     use std::net::TcpListener;
     use std::os::fd::AsFd;
@@ -299,6 +324,23 @@ mod tests {
         assert!(come.next::<ToWorker>().unwrap().is_none());
         come.push(b"  ", Vec::new());
         assert!(come.next::<ToWorker>().unwrap_err().to_string().ends_with("a line is too long"));
+    }
+
+    #[test]
+    fn text_of_any_length_is_cut_and_comes_through() {
+        evloop_runtime::block_on(async {
+            for (text, kept) in
+                [("\0".repeat(1 << 20), 8_192), ("\u{1f300}".repeat(1 << 18), 8_192), ("xä".repeat(1 << 18), 8_191)]
+            {
+                let (ours, theirs) = UnixStream::pair().unwrap();
+                let message = FromWorker::Failed { text: text.clone(), status: 3 };
+                let sends = async { send(&ours, &message, &[]).await.unwrap() };
+                let mut inbox = Inbox::new(Rc::new(theirs));
+                let ((), come) = join(sends, inbox.recv::<FromWorker>()).await;
+                let expected = format!("{}... (cut here, after {kept} of {} bytes)", &text[..kept], text.len());
+                assert_eq!(come.unwrap().unwrap().0, FromWorker::Failed { text: expected, status: 3 });
+            }
+        });
     }
 
     #[test]

@@ -32,24 +32,25 @@ impl PidFile {
     /// # Errors
     /// With status 1: when a live server has the file, when it is no such file, and what the system says. Each tells the path.
     pub(super) fn create(path: &Path) -> Result<PidFile, Error> {
-        PidFile::write(path, false)
+        PidFile::write(path, None)
     }
 
-    /// As [`create`](PidFile::create), in place of a server that lives still and hands its sockets over to this process.
+    /// As [`create`](PidFile::create), in place of the server with that number, which hands its sockets over to this process and
+    /// may live still.
     ///
     /// # Errors
     /// As [`create`](PidFile::create), but for that server.
-    pub(super) fn take_over(path: &Path) -> Result<PidFile, Error> {
-        PidFile::write(path, true)
+    pub(super) fn take_over(path: &Path, from: Option<u32>) -> Result<PidFile, Error> {
+        PidFile::write(path, from)
     }
 
-    fn write(path: &Path, from_the_living: bool) -> Result<PidFile, Error> {
+    fn write(path: &Path, from: Option<u32>) -> Result<PidFile, Error> {
         let named = |error: io::Error| {
             Error::from(io::Error::new(error.kind(), format!("cannot write the pid file {}: {error}", path.display())))
         };
         let path = path::absolute(path).map_err(named)?; // the process may go to another folder
         loop {
-            let stale = stale(&path, from_the_living).map_err(named)?;
+            let stale = stale(&path, from).map_err(named)?;
             let own = own(&path).map_err(named)?;
             let written = match stale {
                 Some(_locked) => own.persist(&path),
@@ -85,8 +86,8 @@ fn own(path: &Path) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// What is at the path and may be replaced, locked; `None` when there is nothing.
-fn stale(path: &Path, from_the_living: bool) -> io::Result<Option<File>> {
+/// What is at the path and may be replaced, locked if it is not that living server's; `None` when there is nothing.
+fn stale(path: &Path, from: Option<u32>) -> io::Result<Option<File>> {
     let refused = |kind, text: String| Err(io::Error::new(kind, text));
     loop {
         match fs::symlink_metadata(path) {
@@ -107,7 +108,7 @@ fn stale(path: &Path, from_the_living: bool) -> io::Result<Option<File>> {
             return refused(io::ErrorKind::AlreadyExists, "there is a file with something else in it".to_owned());
         }
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) if !from_the_living => {
+            Err(TryLockError::WouldBlock) if number.is_none() || number != from => {
                 let by = number.map_or_else(|| "a server".to_owned(), |number| format!("process {number}"));
                 return refused(io::ErrorKind::AddrInUse, format!("{by} has it, and lives"));
             }

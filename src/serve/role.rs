@@ -47,12 +47,21 @@ impl Role {
 
     /// That of this process; `None`: nobody's child.
     pub(super) fn of_this_process() -> Option<Role> {
-        static ROLE: OnceLock<Option<Role>> = OnceLock::new();
+        Role::and_master().map(|(role, _)| role)
+    }
+
+    /// The process that has given this one its role.
+    pub(super) fn given_by() -> Option<u32> {
+        Role::and_master().map(|(_, master)| master)
+    }
+
+    fn and_master() -> Option<(Role, u32)> {
+        static ROLE: OnceLock<Option<(Role, u32)>> = OnceLock::new();
         *ROLE.get_or_init(|| {
             let (role, master) = Role::parse(std::env::var(VARIABLE).ok()?.as_str())?;
             // For two ends that were made together, the peer is who has made them, also when that one is gone by now.
             let maker = socket_peercred(io::stdin()).ok()?.pid;
-            (maker.as_raw_nonzero().get().unsigned_abs() == master).then_some(role)
+            (maker.as_raw_nonzero().get().unsigned_abs() == master).then_some((role, master))
         })
     }
 }

@@ -93,3 +93,23 @@ fn upgrade_to_a_program_that_does_not_start_is_told_and_the_old_one_goes_on() {
     served.signal(SignalKind::TERMINATE);
     assert_eq!(served.status().code(), Some(0));
 }
+
+#[test]
+fn second_signal_ends_a_successor_that_hangs_as_well() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let program = folder.path().join("evloop");
+    fs::hard_link(env!("CARGO_BIN_EXE_evloop"), &program).unwrap();
+    let mut served = Served::run(&mut evloop_at(program.clone(), &["--port=0", "--workers=2", "--no-access-log"]));
+    served.until_said(READY, 2);
+    let hangs = folder.path().join("hangs");
+    fs::write(&hangs, "#!/bin/sh\ntrap '' QUIT TERM INT\nexec sleep 3600\n").unwrap();
+    fs::set_permissions(&hangs, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::rename(&hangs, &program).unwrap();
+    served.signal(SignalKind::USER_DEFINED_2);
+    served.until_said("a new binary takes over", 1);
+    served.signal(SignalKind::TERMINATE);
+    served.until_said("stopping", 1);
+    served.signal(SignalKind::INTERRUPT);
+    assert_eq!(served.status().code(), Some(130));
+    served.until_all_ended();
+}

@@ -45,6 +45,7 @@ use super::control::ControlSocket;
 use super::error::Error;
 use super::notify;
 use super::pid_file::PidFile;
+use super::role::Role;
 use super::second::ENDED_BY_SECOND;
 use super::sockets::Sockets;
 use super::terminal::Terminal;
@@ -235,7 +236,8 @@ impl Master {
         self.heir = None;
         self.governor.borrow_mut().leaves_files = false;
         let pid_file = self.governor.borrow().config.pid_file.clone();
-        match pid_file.as_deref().map(PidFile::take_over).transpose() {
+        let take_over = |path| PidFile::take_over(path, Role::given_by());
+        match pid_file.as_deref().map(take_over).transpose() {
             Ok(pid_file) => self.only_once.pid_file = pid_file,
             Err(error) => log::error!(target: TARGET, "{error}"),
         }

@@ -130,6 +130,13 @@ impl Inheritance {
                     }
                 }
                 Some((ToSuccessor::TakeOver { workers, opened }, _)) => {
+                    if !(1..=Config::WORKERS_MAX).contains(&workers) || opened > Config::WORKERS_MAX {
+                        let most = Config::WORKERS_MAX;
+                        let text = format!(
+                            "the old master has {workers} workers, and sockets for {opened}; at most there are {most}"
+                        );
+                        return Err(Error::told(text));
+                    }
                     return Ok((Sockets::take_over(config, handed)?, workers, opened));
                 }
                 Some((ToSuccessor::Yours | ToSuccessor::Finish, _)) | None => {

@@ -82,7 +82,9 @@ fn successor_takes_the_file_over_and_the_former_leaves_it() {
     let folder = folder();
     let path = folder.path().join("pid");
     let former = PidFile::create(&path).unwrap();
-    let successor = PidFile::take_over(&path).unwrap();
+    let said = PidFile::take_over(&path, Some(process::id() + 1)).unwrap_err().to_string();
+    assert!(said.contains(&format!("process {} has it, and lives", process::id())), "a third server's: {said}");
+    let successor = PidFile::take_over(&path, Some(process::id())).unwrap();
     drop(former);
     assert_eq!(number_in(&path), process::id());
     PidFile::create(&path).unwrap_err();

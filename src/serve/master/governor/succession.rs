@@ -14,6 +14,9 @@ use std::time::Duration;
 /// A successor that was told to end has so long.
 const ENDS: Duration = Duration::from_secs(15);
 
+/// One that was told to end at once, and does not, is killed so much later.
+const QUITS: Duration = Duration::from_secs(1);
+
 /// Why its workers are not ready it knows better: it has so long to say so.
 const SAYS: Duration = Duration::from_secs(5);
 
@@ -76,7 +79,7 @@ impl Governor {
     pub(super) fn quit_successor(&mut self, now: Moment) {
         if let Some(upgrade) = self.upgrade.as_mut().filter(|upgrade| upgrade.stage != Stage::Done) {
             upgrade.child.signal(SignalKind::QUIT);
-            upgrade.stage = Stage::Failed { kill_at: now + ENDS };
+            upgrade.stage = Stage::Failed { kill_at: now + QUITS };
         }
     }
 

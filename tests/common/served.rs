@@ -77,13 +77,20 @@ impl Served {
 
     /// Starts this command.
     pub(crate) fn run(command: &mut Command) -> Served {
+        Served::run_with_stderr(command, Stdio::piped())
+    }
+
+    /// Starts this command with that standard error; what it says there is read if it is a new pipe.
+    pub(crate) fn run_with_stderr(command: &mut Command, stderr: impl Into<Stdio>) -> Served {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let mark = format!("{}-{}", std::process::id(), STARTED.fetch_add(1, Relaxed));
-        command.env(MARK, &mark).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let mut child = command.env(MARK, &mark).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let said = Arc::new(Said::default());
         said.read(child.stdout.take().unwrap());
-        said.read(child.stderr.take().unwrap());
+        match child.stderr.take() {
+            Some(stderr) => said.read(stderr),
+            None => said.lines.lock().unwrap().ended += 1,
+        }
         Served { child, mark, said }
     }
 

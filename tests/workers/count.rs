@@ -1,7 +1,7 @@
 //! One worker more, one less.
 
 use super::load::{ALL_KINDS, Load};
-use super::{REUSE_PORT, SHARED, place, start};
+use super::{READY, REUSE_PORT, SHARED, place, processes, start};
 use evloop::signal::SignalKind;
 
 const MORE: SignalKind = SignalKind::TERMINAL_READ;
@@ -33,4 +33,19 @@ fn add_and_take_away(arguments: &[&str]) {
     load.until_answered(100);
     load.end().assert_all_answered();
     served.assert_no_zombies();
+}
+
+#[test]
+fn worker_keeps_one_more_socket_however_often_it_is_lent_those_of_another() {
+    let served = start(REUSE_PORT, 2);
+    let lasting = served.workers();
+    let open = || lasting.iter().map(|worker| processes::open_kinds(*worker).len()).sum::<usize>();
+    let before = open();
+    for round in 1..=10 {
+        served.signal(MORE);
+        served.until_said(READY, 2 + round);
+        served.signal(LESS);
+        assert_eq!(served.until_workers(2, &[]), lasting);
+    }
+    assert!(open() <= before + 1, "{before} and then {}", open());
 }

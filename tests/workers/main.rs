@@ -14,6 +14,7 @@ mod count;
 mod death;
 mod orphans;
 mod roll;
+mod scarce;
 mod start;
 mod stop;
 mod upgrade;

@@ -1,10 +1,11 @@
 //! How it begins, and when it does not.
 
-use super::READY;
 use super::load::{Connection, Place};
 use super::served::{Served, evloop};
+use super::{READY, start};
 use evloop::signal::SignalKind;
-use std::fs;
+use rustix::fs::{CWD, Mode, mkfifoat};
+use std::fs::{self, File};
 use std::os::unix::net::{UnixListener, UnixStream};
 
 #[test]
@@ -85,4 +86,23 @@ fn each_place_is_served_by_the_same_workers() {
         Connection::begun(&Place::Tcp(address.parse().unwrap()), "/plaintext").answer().unwrap();
     }
     Connection::begun(&Place::Unix(path), "/plaintext").answer().unwrap();
+}
+
+/// What a worker is sent before it hears signals ends it, and in the program's first moments it does not: this one is held there by
+/// the file of its trace, a pipe that nobody reads yet.
+#[test]
+fn signal_for_those_who_serve_does_not_end_one_that_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace");
+    let served = start(&["--workers", "2", "--trace", trace.to_str().unwrap()], 2);
+    let before = served.workers();
+    mkfifoat(CWD, &trace, Mode::RUSR | Mode::WUSR).unwrap();
+    served.signal(SignalKind::TERMINAL_READ);
+    let workers = served.until_workers(3, &[]);
+    served.signal(SignalKind::USER_DEFINED_1);
+    served.until_said("the last ", 2); // by those who serve
+    drop(File::open(&trace).unwrap());
+    served.until_said(READY, 3);
+    assert_eq!(served.workers(), workers);
+    assert!(before.iter().all(|worker| workers.contains(worker)));
 }

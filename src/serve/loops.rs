@@ -244,7 +244,7 @@ where
     ) -> Result<usize, Error> {
         self.spawn_beside(instance);
         let handle = StopHandle::new();
-        let server = self.configured(Server::new(listener)).stop_handle(handle.clone());
+        let server = self.configured(instance.thread(), Server::new(listener)).stop_handle(handle.clone());
         let server = server.started(started.clone()).stopping(instance.stopping());
         let stop = async {
             let announce = async {
@@ -302,7 +302,7 @@ where
         }
     }
 
-    fn configured<L: Listener>(&self, server: Server<L>) -> Server<L> {
+    fn configured<L: Listener>(&self, thread: usize, server: Server<L>) -> Server<L> {
         let config = self.config;
         let mut server = server
             .limits(config.limits)
@@ -320,12 +320,19 @@ where
         if let Some(requests) = config.concurrency_max {
             server = server.concurrency_max(requests);
         }
-        if let Some(requests) = config.requests_max {
-            let most = config.requests_max_jitter.saturating_add(1);
-            server = server.requests_max(requests.saturating_add(turn::random() % most));
+        if let Some(requests) = share_of_requests(config) {
+            log::debug!("{} retires after {requests} requests", name_of(thread));
+            server = server.requests_max(requests);
         }
         server
     }
+}
+
+/// After how many requests the loop that asks has served its share, if ever: a part of it is drawn, so that those who have begun
+/// together do not all leave together.
+fn share_of_requests(config: &Config) -> Option<u64> {
+    let numbers = config.requests_max_jitter.saturating_add(1);
+    config.requests_max.map(|requests| requests.saturating_add(turn::random() % numbers))
 }
 
 fn fields(config: &Config) -> Result<DefaultFields, Error> {
@@ -385,4 +392,32 @@ pub(super) fn name_of(thread: usize) -> String {
 fn text_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it does not say why")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// The shares of a hundred loops, from the least to the greatest.
+    fn shares(requests: u64, jitter: u64) -> BTreeSet<Option<u64>> {
+        let config = Config::new().requests_max(Some(requests)).requests_max_jitter(jitter);
+        let runtime = Runtime::builder().manual_clock().seed(1).build().unwrap();
+        runtime.enter(|| (0..100).map(|_| share_of_requests(&config)).collect())
+    }
+
+    #[test]
+    fn shares_are_spread_over_the_jitter_and_not_beyond() {
+        let shares = shares(200, 400);
+        assert!(shares.len() > 50, "{shares:?}");
+        let (least, greatest) = (shares.first().unwrap().unwrap(), shares.last().unwrap().unwrap());
+        assert!((200..250).contains(&least) && (550..=600).contains(&greatest), "{shares:?}");
+        assert_eq!(self::shares(7, 3), (7..=10).map(Some).collect(), "both ends are drawn");
+    }
+
+    #[test]
+    fn without_jitter_all_shares_are_alike_and_none_overflows() {
+        assert_eq!(shares(200, 0), [Some(200)].into());
+        assert_eq!(shares(u64::MAX, u64::MAX), [Some(u64::MAX)].into());
+    }
 }

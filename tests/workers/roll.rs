@@ -94,6 +94,20 @@ fn workers_are_replaced_after_their_last_request_and_not_all_at_once() {
 }
 
 #[test]
+fn each_loop_of_each_worker_draws_a_share_of_requests_of_its_own() {
+    const LEAST: u64 = 1_000;
+    const JITTER: u64 = 1_000_000_000_000; // two that are the same are not to be feared
+    let most = (LEAST.to_string(), JITTER.to_string());
+    let limits = ["--limit-max-requests", &most.0, "--limit-max-requests-jitter", &most.1];
+    let served = start(&[&limits[..], &["--workers", "4", "--threads", "4", "--log-level", "debug"]].concat(), 4);
+    let said = served.said("retires after");
+    let number = |line: &String| line.split("retires after ").nth(1)?.split(' ').next()?.parse().ok();
+    let shares: BTreeSet<u64> = said.iter().filter_map(number).collect();
+    assert_eq!((said.len(), shares.len()), (16, 16), "{said:#?}");
+    assert!(shares.iter().all(|share| (LEAST..=LEAST + JITTER).contains(share)), "{said:#?}");
+}
+
+#[test]
 fn replaced_workers_leave_no_descriptor_behind() {
     let served = start(SHARED, 2);
     let open = |served: &Served| {

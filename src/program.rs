@@ -11,6 +11,7 @@ use evloop::{spawn_blocking, task, turn};
 use log::Record;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process;
 use std::rc::Rc;
 
 /// Whether the folder that is to be served is one: that is a wrong option, and no failure of each loop's.
@@ -47,9 +48,10 @@ pub(crate) fn run(options: &Serve) -> Result<(), serve::Error> {
 
 /// What a signal asks to be told of a loop, and what its file is to hold at the end.
 fn look_on(instance: &Instance, file: Option<&PathBuf>, records: usize) -> io::Result<Option<Rc<Trace>>> {
-    tell_on_signal()?;
+    let whose = format!("{}, loop {}", this_process(), instance.thread());
+    tell_on_signal(whose.clone())?;
     let Some(file) = file else { return Ok(None) };
-    let trace = Trace::new(&file_of(instance, file), records)?;
+    let trace = Trace::new(whose, &file_of(instance, file), records)?;
     let observed = turn::observe(trace.tape());
     drop(task::Builder::new().name("trace").spawn(Rc::clone(&trace).write_on_signal()?));
     let last = Rc::clone(&trace);
@@ -73,13 +75,19 @@ fn file_of(instance: &Instance, file: &Path) -> PathBuf {
     name.into()
 }
 
-/// Writes to the standard error what each task waits for, whenever SIGUSR1 comes; not SIGQUIT, as the JVM and Go have it,
+/// Which process this is, as its master calls it: `worker 2 (process 4711)`.
+fn this_process() -> String {
+    let pid = process::id();
+    serve::worker().map_or_else(|| format!("process {pid}"), |number| format!("worker {number} (process {pid})"))
+}
+
+/// Writes to the standard error whose loop it is and what each task waits for, whenever SIGUSR1 comes; not SIGQUIT, as the JVM and Go have it,
 /// because supervisors end servers of Python and nginx by that.
-fn tell_on_signal() -> io::Result<()> {
+fn tell_on_signal(whose: String) -> io::Result<()> {
     let mut asked = signal(SignalKind::USER_DEFINED_1)?;
     let teller = async move {
         while asked.recv().await.is_ok() {
-            let dump = turn::dump().to_string();
+            let dump = format!("{whose}: {}", turn::dump());
             // By the pool: who reads the standard error may be slow.
             drop(spawn_blocking(move || io::stderr().write_all(dump.as_bytes())).await);
         }
@@ -89,17 +97,18 @@ fn tell_on_signal() -> io::Result<()> {
 }
 
 /// Lines of the access log are printed as they are, for the programs that read them; others say when, how bad, and of which
-/// worker.
+/// process if there are several.
 fn log_to_stderr(options: &Serve) {
     let mut logger = env_logger::Builder::new();
     logger.filter_level(options.log_level).write_style(options.use_colors);
     let usual = env_logger::fmt::ConfigurableFormat::default();
+    let worker = serve::worker().map(|_| this_process());
     logger.format(move |out, record| {
         if record.target() == access_log::TARGET {
             writeln!(out, "{}", record.args())
-        } else if let Some(number) = serve::worker() {
+        } else if let Some(worker) = &worker {
             let metadata = record.metadata().clone();
-            let named = format_args!("worker {number}: {}", record.args());
+            let named = format_args!("{worker}: {}", record.args());
             usual.format(out, &Record::builder().metadata(metadata).args(named).build())
         } else {
             usual.format(out, record)

@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the loop did last, and where it is to be written.
 pub(crate) struct Trace {
+    /// Of which loop.
+    whose: String,
     tape: Rc<Tape>,
     file: Arc<TraceFile>,
 }
@@ -24,10 +26,10 @@ struct TraceFile {
 
 impl Trace {
     /// An empty tape for so many records, and the file made anew, so that it is known now whether that can be written.
-    pub(crate) fn new(path: &Path, records: usize) -> io::Result<Rc<Trace>> {
+    pub(crate) fn new(whose: String, path: &Path, records: usize) -> io::Result<Rc<Trace>> {
         let file = TraceFile { path: path.to_owned(), writes: Mutex::default() };
         drop(file.create()?);
-        Ok(Rc::new(Trace { tape: Tape::new(records), file: Arc::new(file) }))
+        Ok(Rc::new(Trace { whose, tape: Tape::new(records), file: Arc::new(file) }))
     }
 
     /// Whether a trace can be written to that file, before there is one.
@@ -46,9 +48,14 @@ impl Trace {
         Rc::clone(&self.tape)
     }
 
+    /// What is on the tape now.
+    fn recording(&self) -> Recording {
+        Recording { whose: self.whose.clone(), ..self.tape.recording() }
+    }
+
     /// Writes what is on the tape now, and waits for it: where no loop turns any more.
     pub(crate) fn write(&self) -> io::Result<()> {
-        self.file.write(&self.tape.recording())
+        self.file.write(&self.recording())
     }
 
     /// Writes what is on the tape, on a thread of the pool, whenever SIGUSR1 comes.
@@ -56,7 +63,7 @@ impl Trace {
         let mut asked = signal(SignalKind::USER_DEFINED_1)?;
         Ok(async move {
             while asked.recv().await.is_ok() {
-                let (file, recording) = (Arc::clone(&self.file), self.tape.recording());
+                let (file, recording) = (Arc::clone(&self.file), self.recording());
                 let records = recording.records.len();
                 match spawn_blocking(move || file.write(&recording)).await {
                     Ok(Ok(())) => log::info!("the last {records} records are in {}", self.file.path.display()),
@@ -86,9 +93,9 @@ impl TraceFile {
 
 /// The demo with a route for what is on the tape.
 pub(crate) fn with_route(demo: Router, trace: Option<&Rc<Trace>>) -> Router {
-    let tape = trace.map(|trace| trace.tape());
+    let trace = trace.map(Rc::clone);
     demo.get("/trace", move |_: Request| {
-        let recording = tape.as_ref().map(|tape| tape.recording());
+        let recording = trace.as_ref().map(|trace| trace.recording());
         async move { download(recording).await }
     })
 }

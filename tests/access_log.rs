@@ -165,11 +165,12 @@ fn json_lines_say_the_same_under_names() {
         talk(&client, "bad\r\n\r\n").await;
     });
     let parsed: Vec<serde_json::Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let pid = std::process::id();
     let slept = serde_json::json!({
-        "time": "DATE", "method": "GET", "target": "/sleep", "version": "HTTP/1.1",
+        "time": "DATE", "pid": pid, "method": "GET", "target": "/sleep", "version": "HTTP/1.1",
         "status": 200, "bytes": 5, "seconds": 1.5,
     });
-    let refused = serde_json::json!({ "time": "DATE", "status": 400, "bytes": 11, "seconds": 0.0 });
+    let refused = serde_json::json!({ "time": "DATE", "pid": pid, "status": 400, "bytes": 11, "seconds": 0.0 });
     assert_eq!(parsed, [slept, refused]);
 }
 

@@ -6,9 +6,13 @@
 use crate::asgi::Scope;
 use crate::codec::date::Date;
 use crate::message::StatusCode;
+use evloop_runtime::time::date;
+use humantime::format_rfc3339_millis;
 use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
 
 /// Under which name the lines are logged.
 pub const TARGET: &str = "evloop::access";
@@ -35,7 +39,9 @@ pub enum AccessLog {
     /// In the common log format, and how long it took: `127.0.0.1 - - [22/Nov/2026:08:00:00 +0000] "GET / HTTP/1.1" 200
     /// 13 0.000210`. The last number is in seconds.
     Common,
-    /// As one JSON object a line, with `time`, `client`, `method`, `target`, `version`, `status`, `bytes` and `seconds`.
+    /// As one JSON object a line, with `time`, `worker`, `pid`, `client`, `method`, `target`, `version`, `status`, `bytes` and
+    /// `seconds`. The time is in UTC, in milliseconds, in the form of RFC 3339: `2026-11-22T08:00:00.250Z`. A number of a worker
+    /// is there in a process that [is one](set_worker).
     Json,
 }
 
@@ -51,8 +57,37 @@ impl AccessLog {
         match self {
             AccessLog::Off => {}
             AccessLog::Common => log::info!(target: TARGET, "{}", Common(entry)),
-            AccessLog::Json => log::info!(target: TARGET, "{}", Json(entry)),
+            AccessLog::Json => log::info!(target: TARGET, "{}", Json { entry, time: date(), by: By::this_process() }),
         }
+    }
+}
+
+/// The number that [`set_worker`] has given; 0: none.
+static WORKER: AtomicUsize = AtomicUsize::new(0);
+
+/// Says that this process is the worker of that number, from 1, of a server that has several: from now on its lines in JSON tell
+/// so.
+///
+/// # Examples
+/// ```
+/// use evloop_http::access_log::set_worker;
+///
+/// set_worker(2); // {"time":"2026-11-22T08:00:00.250Z","worker":2,"pid":4711, ...
+/// ```
+pub fn set_worker(number: usize) {
+    WORKER.store(number, Relaxed);
+}
+
+/// Who writes a line.
+#[derive(Debug, Clone, Copy)]
+struct By {
+    worker: Option<usize>,
+    pid: u32,
+}
+
+impl By {
+    fn this_process() -> By {
+        By { worker: Some(WORKER.load(Relaxed)).filter(|number| *number > 0), pid: process::id() }
     }
 }
 
@@ -106,12 +141,20 @@ impl fmt::Display for Common<'_> {
     }
 }
 
-struct Json<'a>(&'a Entry<'a>);
+struct Json<'a> {
+    entry: &'a Entry<'a>,
+    time: SystemTime,
+    by: By,
+}
 
 impl fmt::Display for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Entry { date, client, line, status, body_bytes, took } = self.0;
-        write!(f, "{{\"time\":\"{date}\"")?;
+        let Entry { client, line, status, body_bytes, took, .. } = self.entry;
+        write!(f, "{{\"time\":\"{}\"", format_rfc3339_millis(self.time))?;
+        if let Some(worker) = self.by.worker {
+            write!(f, ",\"worker\":{worker}")?;
+        }
+        write!(f, ",\"pid\":{}", self.by.pid)?;
         if let Some(client) = client {
             write!(f, ",\"client\":\"{client}\"")?;
         }
@@ -141,6 +184,12 @@ impl fmt::Display for Escaped<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::UNIX_EPOCH;
+
+    fn json(entry: &Entry<'_>, worker: Option<usize>) -> String {
+        let time = UNIX_EPOCH + Duration::from_millis(1_763_798_400_250);
+        Json { entry, time, by: By { worker, pid: 4711 } }.to_string()
+    }
 
     fn lines(target: &str, client: Option<&str>) -> (String, String) {
         let entry = Entry {
@@ -151,7 +200,7 @@ mod tests {
             body_bytes: 13,
             took: Duration::from_micros(210),
         };
-        (Common(&entry).to_string(), Json(&entry).to_string())
+        (Common(&entry).to_string(), json(&entry, Some(2)))
     }
 
     #[test]
@@ -165,8 +214,8 @@ mod tests {
     #[test]
     fn json_line_is_one_object() {
         let (_, json) = lines("/a", Some("127.0.0.1:5000"));
-        let expected = "{\"time\":\"Sat, 22 Nov 2025 08:00:00 GMT\",\"client\":\"127.0.0.1:5000\",\"method\":\"GET\",\
-            \"target\":\"/a\",\"version\":\"HTTP/1.1\",\"status\":200,\"bytes\":13,\"seconds\":0.000210}";
+        let expected = "{\"time\":\"2025-11-22T08:00:00.250Z\",\"worker\":2,\"pid\":4711,\"client\":\"127.0.0.1:5000\",\
+            \"method\":\"GET\",\"target\":\"/a\",\"version\":\"HTTP/1.1\",\"status\":200,\"bytes\":13,\"seconds\":0.000210}";
         assert_eq!(json, expected);
     }
 
@@ -186,7 +235,7 @@ mod tests {
             Entry { date: &date, client: None, line: None, status: StatusCode::BAD_REQUEST, body_bytes: 11, took };
         let common = Common(&entry).to_string();
         assert!(common.ends_with("\"-\" 400 11 0.000000"), "{common}");
-        let json = Json(&entry).to_string();
-        assert!(json.ends_with("GMT\",\"status\":400,\"bytes\":11,\"seconds\":0.000000}"), "{json}");
+        let json = json(&entry, None);
+        assert!(json.ends_with("Z\",\"pid\":4711,\"status\":400,\"bytes\":11,\"seconds\":0.000000}"), "{json}");
     }
 }

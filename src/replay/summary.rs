@@ -34,7 +34,11 @@ pub(super) fn of(recording: &Recording, turns: &[Turn<'_>]) -> String {
     let (busy, asleep) = (turns.iter().map(busy).fold(0, u64::saturating_add), asleep(records));
     let mut polls: Vec<usize> = (0..records.len()).filter(|at| records[*at].polled().is_some()).collect();
     let tasks: HashSet<_> = polls.iter().filter_map(|at| records[*at].polled()).collect();
-    let mut text = format!(
+    let mut text = String::new();
+    if !recording.whose.is_empty() {
+        line(&mut text, &recording.whose.escape_debug().to_string());
+    }
+    text += &format!(
         "{}: {} busy, {} asleep; {} of {}\n",
         counted(turns.len(), "turn"),
         time(busy),

@@ -22,6 +22,7 @@ use super::role;
 use super::sockets::Socket;
 use super::status::LoopBeat;
 use super::{Config, Error, Instance};
+use evloop_http::access_log::set_worker;
 use evloop_http::asgi::App;
 use evloop_runtime::net::UnixStream;
 use evloop_runtime::observe::SlowPoll;
@@ -79,6 +80,7 @@ where
 {
     set_parent_process_death_signal(Some(Signal::CONT)).map_err(io::Error::from)?;
     take_name();
+    set_worker(number);
     let channel = role::take_channel()?;
     let orders = Orders::default();
     let (outbox, mail) = remote::unbounded();

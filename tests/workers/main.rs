@@ -12,6 +12,7 @@ mod served;
 
 mod count;
 mod death;
+mod log;
 mod orphans;
 mod roll;
 mod scarce;
@@ -45,8 +46,6 @@ fn place(served: &Served) -> Place {
 fn hang_one(served: &Served) -> (Connection, u32) {
     let hung = Connection::sent(&place(served), "/block-loop?ms=3600000");
     let told = served.until_said("in GET /block-loop", 1);
-    let number = told.split("worker ").nth(1).and_then(|rest| rest.split(':').next()).unwrap();
-    let ready = served.until_said(&format!("worker {number} (process "), 1);
-    let holder = ready.split("(process ").nth(1).and_then(|rest| rest.split(')').next()).unwrap();
+    let holder = told.split("(process ").nth(1).and_then(|rest| rest.split(')').next()).unwrap();
     (hung, holder.parse().unwrap())
 }

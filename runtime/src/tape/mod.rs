@@ -449,7 +449,7 @@ impl Reel {
         let live = live.filter_map(|(place, index)| Some(place.spawn.as_ref()?.of(Key::new(index, place.stamp))));
         let mut tasks: Vec<TapedTask> = self.gone.iter().map(|(_, key, spawn)| spawn.of(*key)).chain(live).collect();
         tasks.sort_unstable_by_key(|task| task.key.stamp());
-        Recording { records, tasks, waits, dropped: oldest, shuffled: self.shuffled }
+        Recording { whose: String::new(), records, tasks, waits, dropped: oldest, shuffled: self.shuffled }
     }
 
     /// Has the polls among the records, which are all that are here, name what their tasks wait for: each wait once.

@@ -7,6 +7,8 @@ use crate::trace::Phase;
 /// What a [`Tape`](super::Tape) held at one moment: plain data, which belongs to no loop and no thread.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Recording {
+    /// Whose it is, in words, as of which process; for whoever has several. A tape leaves it empty.
+    pub whose: String,
     /// The records, in the order in which they were begun.
     pub records: Vec<Record>,
     /// The tasks of which there are records, and those that have not ended, in the order in which they were spawned. Those

@@ -177,6 +177,8 @@ struct Head {
     version: u32,
     dropped: u64,
     shuffled: bool,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    whose: String,
 }
 
 // --- Writing ---------------------------------------------------------------------------------------------------------
@@ -188,8 +190,9 @@ struct Writer<'a, W> {
 
 impl<W: Write> Writer<'_, W> {
     fn write(mut self) -> io::Result<()> {
-        let Recording { records, tasks, waits, dropped, shuffled } = self.recording;
-        let other = Other { evloop: Some(Head { version: VERSION, dropped: *dropped, shuffled: *shuffled }) };
+        let Recording { whose, records, tasks, waits, dropped, shuffled } = self.recording;
+        let head = Head { version: VERSION, dropped: *dropped, shuffled: *shuffled, whose: whose.clone() };
+        let other = Other { evloop: Some(head) };
         self.out.write_all(b"{\"displayTimeUnit\":\"ns\",\"otherData\":")?;
         serde_json::to_writer(&mut self.out, &other)?;
         self.out.write_all(b",\n\"evloopTasks\":[")?;
@@ -203,7 +206,8 @@ impl<W: Write> Writer<'_, W> {
         serde_json::to_writer(&mut self.out, waits)?;
         self.out.write_all(b",\n\"traceEvents\":[\n")?;
         let lanes = Lanes::of(records);
-        serde_json::to_writer(&mut self.out, &name("process_name", LOOP, &NameArgs { name: "evloop" }))?;
+        let process = if whose.is_empty() { "evloop" } else { whose };
+        serde_json::to_writer(&mut self.out, &name("process_name", LOOP, &NameArgs { name: process }))?;
         self.event(&name("thread_name", LOOP, &NameArgs { name: "loop" }))?;
         for lane in 1..=lanes.len {
             self.event(&name("thread_name", LOOP + lane, &NameArgs { name: &format!("pool {lane}") }))?;
@@ -401,7 +405,8 @@ impl<'de> Visitor<'de> for File<'_> {
         if let Some(record) = records.iter().find(unknown) {
             return Err(A::Error::custom(format_args!("`evloopWaits` has not what {:?} waits for", record.what)));
         }
-        Ok(Recording { records, tasks, waits, dropped: head.dropped, shuffled: head.shuffled })
+        let Head { dropped, shuffled, whose, .. } = head;
+        Ok(Recording { whose, records, tasks, waits, dropped, shuffled })
     }
 }
 

@@ -59,10 +59,11 @@ prop_compose! {
         waits in vec(any::<String>(), WAITS as usize),
         dropped: u32,
         shuffled: bool,
+        whose in any::<String>(),
     ) -> Recording {
         let tasks = tasks.into_iter();
         let tasks = tasks.map(|(key, name, spawned_at, parent)| TapedTask { key, name, spawned_at, parent }).collect();
-        Recording { records, tasks, waits, dropped: u64::from(dropped), shuffled }
+        Recording { whose, records, tasks, waits, dropped: u64::from(dropped), shuffled }
     }
 }
 

@@ -38,14 +38,9 @@ pub(super) fn of(recording: &Recording, turns: &[Turn<'_>]) -> String {
     if !recording.whose.is_empty() {
         line(&mut text, &recording.whose.escape_debug().to_string());
     }
-    text += &format!(
-        "{}: {} busy, {} asleep; {} of {}\n",
-        counted(turns.len(), "turn"),
-        time(busy),
-        time(asleep),
-        counted(polls.len(), "poll"),
-        counted(tasks.len(), "task"),
-    );
+    let (turns_told, polls_told) = (counted(turns.len(), "turn"), counted(polls.len(), "poll"));
+    let (busy, asleep, tasks) = (time(busy), time(asleep), counted(tasks.len(), "task"));
+    line(&mut text, &format!("{turns_told}: {busy} busy, {asleep} asleep; {polls_told} of {tasks}"));
     if recording.dropped > 0 {
         line(&mut text, &format!("{} before these had no more room", counted(recording.dropped, "record")));
     }

@@ -29,7 +29,7 @@ pub(crate) struct Client {
     target: &'static str,
     /// Bytes in the request's body; with some it is a POST.
     body: usize,
-    /// How long it waits before the next request.
+    /// How long its connection, or it without one, idles before the next request.
     pause: Duration,
 }
 
@@ -109,6 +109,7 @@ struct Shared {
     place: Place,
     state: Mutex<State>,
     news: Condvar,
+    ends: Condvar,
 }
 
 #[derive(Default)]
@@ -120,7 +121,7 @@ struct State {
 impl Load {
     /// Starts them; returns when each has had time for some answers.
     pub(crate) fn start(place: Place, clients: &[Client]) -> Load {
-        let shared = Arc::new(Shared { place, state: Mutex::default(), news: Condvar::new() });
+        let shared = Arc::new(Shared { place, state: Mutex::default(), news: Condvar::new(), ends: Condvar::new() });
         let client = |client: &Client| {
             let (shared, client) = (Arc::clone(&shared), *client);
             thread::spawn(move || shared.ask(client))
@@ -151,7 +152,7 @@ impl Load {
 
     /// Lets each client wait for its last answer.
     pub(crate) fn end(mut self) -> Tally {
-        self.shared.state.lock().unwrap().over = true;
+        self.shared.end();
         self.threads.drain(..).for_each(|thread| thread.join().unwrap());
         std::mem::take(&mut self.shared.state.lock().unwrap().tally)
     }
@@ -159,31 +160,28 @@ impl Load {
 
 impl Drop for Load {
     fn drop(&mut self) {
-        if let Ok(mut state) = self.shared.state.lock() {
-            state.over = true;
-        }
+        self.shared.end();
     }
 }
 
 impl Shared {
+    /// Asks until the load is over, or nobody listens any more.
     fn ask(&self, client: Client) {
         let request = client.request();
         let mut kept: Option<Connection> = None;
-        while !self.state.lock().unwrap().over {
+        while !self.is_over_after(Duration::ZERO) {
             let connection = kept.take().map_or_else(|| Connection::open(&self.place), Ok);
             let mut connection = match connection {
                 Ok(connection) => connection,
-                Err(error) => {
-                    self.note(|tally| tally.refused.push(error.to_string()));
-                    thread::sleep(Duration::from_millis(5)); // a server that is not there is not there a moment later
-                    continue;
-                }
+                Err(error) => return self.note(|tally| tally.refused.push(error.to_string())),
             };
             match connection.ask(&request) {
                 Ok(ends) => {
                     self.note(|tally| tally.answered += 1);
                     kept = (client.keeps_alive && !ends).then_some(connection);
-                    thread::sleep(client.pause);
+                    if self.is_over_after(client.pause) {
+                        return;
+                    }
                 }
                 Err(error) => {
                     let what = format!("{client:?}: {error}, after {} bytes", connection.answers.len());
@@ -193,6 +191,19 @@ impl Shared {
                 }
             }
         }
+    }
+
+    /// Idles, but no longer than the load goes on: whether it is over.
+    fn is_over_after(&self, pause: Duration) -> bool {
+        let goes_on = |state: &mut State| !state.over;
+        self.ends.wait_timeout_while(self.state.lock().unwrap(), pause, goes_on).unwrap().0.over
+    }
+
+    fn end(&self) {
+        if let Ok(mut state) = self.state.lock() {
+            state.over = true;
+        }
+        self.ends.notify_all();
     }
 
     fn note(&self, note: impl FnOnce(&mut Tally)) {

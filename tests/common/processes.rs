@@ -1,8 +1,12 @@
 //! What `/proc` tells of processes: whose children they are, what they hold, and in which state.
 
+use super::served::SAFETY_NET;
 use procfs::FromBufReadSI;
 use procfs::net::{TcpNetEntries, TcpNetEntry};
 use procfs::process::{FDTarget, Process, Stat, all_processes};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
@@ -32,6 +36,19 @@ pub(crate) fn living_children(parent: u32) -> Vec<u32> {
 /// How many children of that process have ended, and nobody has asked how.
 pub(crate) fn zombies(parent: u32) -> usize {
     children(parent).filter(|stat| stat.state == 'Z').count()
+}
+
+/// Waits until these processes have ended, whoever's children they are, and whether or not anybody has asked how.
+pub(crate) fn until_ended(processes: &[u32]) {
+    let limit = Timespec::try_from(SAFETY_NET).unwrap();
+    for pid in processes {
+        let process = match pidfd_open(Pid::from_raw(pid.cast_signed()).unwrap(), PidfdFlags::empty()) {
+            Err(Errno::SRCH) => continue,
+            opened => opened.unwrap(),
+        };
+        let ended = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit)).unwrap();
+        assert!(ended > 0, "it never comes: the end of process {pid}");
+    }
 }
 
 /// Whether there is such a process, and be it a zombie.

@@ -22,7 +22,8 @@ const MARK: &str = "SERVED_FOR_TEST";
 
 /// Returns when the condition holds, which others bring about; `what` it is, is told when it never does.
 ///
-/// Unlike a spin this leaves the processors to those others, which are other processes and many.
+/// It is for what the kernel tells nobody of: which children another process has, and in which state. Unlike a spin this leaves the
+/// processors to those others, which are other processes and many.
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + SAFETY_NET;
     while !holds() {
@@ -149,18 +150,14 @@ impl Served {
 
     /// How the process that was started has ended, once it has.
     pub(crate) fn status(&mut self) -> ExitStatus {
-        let mut status = None;
-        until("the end of the process", || {
-            status = self.child.try_wait().unwrap();
-            status.is_some()
-        });
-        status.unwrap()
+        processes::until_ended(&[self.pid()]);
+        self.child.wait().unwrap()
     }
 
     /// Waits until the last of its processes has ended.
     pub(crate) fn until_all_ended(&self) {
         self.said.wait("the end of all processes", |lines| (lines.ended == 2).then_some(()));
-        until("the end of all processes", || self.processes().is_empty());
+        processes::until_ended(&self.processes());
     }
 
     /// Has no child that ended and that nobody waits for.

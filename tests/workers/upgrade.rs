@@ -1,7 +1,7 @@
 //! A new program takes over from the one that runs.
 
 use super::load::{ALL_KINDS, Connection, Load, Place};
-use super::served::{Served, evloop, evloop_at, until};
+use super::served::{Served, evloop, evloop_at};
 use super::{READY, REUSE_PORT, SHARED, place, processes};
 use evloop::signal::{SignalKind, kill};
 use std::fs;
@@ -33,7 +33,7 @@ fn upgrade(arguments: &[&str]) {
     let load = Load::start(place(&served), ALL_KINDS);
     served.signal(SignalKind::USER_DEFINED_2);
     assert_eq!(served.status().code(), Some(0));
-    until("the end of the old workers", || !served.processes().iter().any(|pid| old.contains(pid)));
+    processes::until_ended(&old);
     let master = named_in(&file).unwrap();
     assert!(!old.contains(&master) && processes::is_there(master));
     assert_eq!(processes::living_children(master).len(), 2);
@@ -55,7 +55,7 @@ fn upgrade_keeps_a_unix_socket() {
     for _ in 0..2 {
         let old = named_in(&file).unwrap();
         kill(old, SignalKind::USER_DEFINED_2).unwrap();
-        until("the end of the old master", || !served.processes().contains(&old));
+        processes::until_ended(&[old]);
         Connection::begun(&Place::Unix(path.clone()), "/plaintext").answer().unwrap();
     }
     assert_eq!(served.status().code(), Some(0));

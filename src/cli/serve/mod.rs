@@ -4,6 +4,7 @@
 //! read off it. What was said becomes a list of settings: first those of the environment that the command line leaves
 //! standing, then those of the command line. They are applied to a draft in this order, so the last one counts.
 
+pub(super) mod absent;
 mod draft;
 mod environment;
 mod help;
@@ -166,9 +167,12 @@ fn check(settings: &[Setting], typed: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// There is no such option. One that another server has by that name, or the nearest, is told.
+/// There is no such option. What is done instead of one that another server has by that name, or the nearest name, is told.
 fn unknown(option: &str) -> Error {
     let shown = option.escape_debug();
+    if let Some(instead) = absent::instead(option) {
+        return Error(format!("there is no option {shown}: {instead}"));
+    }
     let name = option.trim_start_matches('-');
     let known = rows().find(|row| row.elsewhere.contains(&name) || row.elsewhere.contains(&option));
     let negated = rows().filter(|row| row.negated.is_some()).map(|row| format!("no-{}", row.name));
@@ -182,6 +186,9 @@ fn unknown(option: &str) -> Error {
 /// There is nothing that this word can be. What was probably meant is told: a command, a port, a folder.
 fn unexpected(word: &OsStr) -> Error {
     let text = word.to_string_lossy();
+    if let Some(instead) = absent::application(&text) {
+        return Error(format!("unexpected argument {text:?}: {instead}"));
+    }
     let names = ["serve", "--help", "--version"].into_iter().chain(super::COMMANDS.iter().map(|command| command.name));
     let meant = match nearest(&text, names.map(str::to_owned)) {
         Some(near) if near == text => {

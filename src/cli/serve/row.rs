@@ -29,7 +29,7 @@ pub(in crate::cli) struct Row {
     /// A variable that other servers read, too; ours counts for more.
     pub(super) shared_variable: Option<&'static str>,
     /// What other servers call it, for who comes from there.
-    pub(super) elsewhere: &'static [&'static str],
+    pub(in crate::cli) elsewhere: &'static [&'static str],
     pub(super) set: Set,
 }
 

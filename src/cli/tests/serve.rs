@@ -1,7 +1,7 @@
 //! The options of `serve`, as arguments.
 
 use super::*;
-use crate::cli::serve::GROUPS;
+use crate::cli::serve::{GROUPS, absent};
 use env_logger::WriteStyle;
 use evloop::http::access_log::AccessLog;
 use evloop::http::limits::Timeouts;
@@ -332,6 +332,52 @@ fn nearest_name_is_told_to_who_mistypes_one() {
     }
     let text = parsed(&["--qqq"]).unwrap_err();
     assert_eq!(text, "there is no option --qqq; see `evloop --help`");
+}
+
+#[test]
+fn option_of_another_server_that_is_not_here_is_answered_with_what_to_do() {
+    for (arguments, told) in [
+        (&["--worker-class=uvicorn.workers.UvicornWorker"][..], "each worker is an event loop"),
+        (&["-k", "gevent"], "each worker is an event loop"),
+        (&["--daemon"], "systemd"),
+        (&["-D"], "systemd"),
+        (&["--reload"], "cargo watch"),
+        (&["--reload-dir=."], "cargo watch"),
+        (&["--preload"], "leave it out"),
+        (&["--ssl-keyfile=k"], "nginx"),
+        (&["--certfile=c"], "nginx"),
+        (&["--keyfile", "k"], "nginx"),
+        (&["--user", "www"], "User="),
+        (&["--group=www"], "Group="),
+        (&["--factory"], "evloop::serve::run"),
+        (&["--interface=asgi3"], "evloop::serve::run"),
+        (&["--loop", "uvloop"], "evloop's own"),
+        (&["--http", "httptools"], "evloop's own"),
+        (&["--env-file=.env"], "EVLOOP_PORT"),
+        (&["-c", "gunicorn.conf.py"], "EVLOOP_PORT"),
+        (&["--log-file", "-"], "standard error"),
+    ] {
+        let option = arguments[0].split('=').next().expect("a split has a first part");
+        refused(&[], arguments, &[&format!("there is no option {option}: "), told, "see `evloop --help`"]);
+    }
+    for word in ["main:app", "my_app.main:create_app()", "app.py", "src/app.py"] {
+        refused(&[], &[word], &[&format!("unexpected argument {word:?}: "), "evloop::serve::run"]);
+    }
+    for word in ["127.0.0.1:80", "main:", ":app", "a b:c", ".py", "main"] {
+        let text = parsed(&[word]).expect_err("it is refused");
+        assert!(!text.contains("evloop::serve::run"), "{text}");
+    }
+}
+
+#[test]
+fn option_that_is_here_is_not_said_to_be_absent() {
+    let rows = || GROUPS.iter().flat_map(|group| group.rows);
+    let here = rows().map(|row| format!("--{}", row.name));
+    let meant = rows().flat_map(|row| row.elsewhere.iter().copied());
+    let meant = meant.map(|name| if name.starts_with('-') { name.to_owned() } else { format!("--{name}") });
+    for option in here.chain(meant) {
+        assert_eq!(absent::instead(&option), None, "{option}");
+    }
 }
 
 proptest! {

@@ -14,10 +14,13 @@
 //! Who made it, when its [`Sockets`] are dropped: when a stop begins, so that a successor finds the path free. Between two
 //! masters the duty is [handed over](Sockets::hand_over) with the socket.
 
+mod refusal;
+
 use super::config::{Accept, Bind, Config};
 use super::{Error, notify};
 use evloop_runtime::block_on;
 use evloop_runtime::net::{Inherited, ListenOptions, SocketFile, lookup_host};
+use refusal::advised;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 use std::error::Error as _;
@@ -189,8 +192,8 @@ impl Sockets {
         for address in lookup_host((host, port)).await? {
             match self.open_address(address, own) {
                 Ok(()) => opened += 1,
-                Err(error) if is_of_another_machine(&error) => refused = refused.or(Some(error)),
-                Err(error) => return Err(error),
+                Err(error) if is_of_another_machine(&error) => refused = refused.or(Some(advised(error, address))),
+                Err(error) => return Err(advised(error, address)),
             }
         }
         refused.filter(|_| opened == 0).map_or(Ok(()), Err)

@@ -16,10 +16,10 @@ use super::{Command, Error, missing, nearest};
 use draft::Draft;
 use env_logger::WriteStyle;
 use environment::Environment;
-use evloop::serve::Config;
+use evloop::serve::{Bind, Config};
 use lexopt::{Arg, Parser};
 use log::LevelFilter;
-use row::Row;
+use row::{Place, Row};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -77,6 +77,12 @@ impl Setting {
             let value = self.value.to_string_lossy();
             Error(format!("{} takes {}, not {value:?}{colon}{besides}", self.said, self.row.takes))
         })
+    }
+
+    /// The one place among several that it names. A free port is another one each time.
+    fn place(&self) -> Option<Bind> {
+        let place = (self.row.place == Some(Place::Any)).then(|| read::bind(&self.value).ok())?;
+        place.filter(|place| !matches!(place, Bind::Inet(_, 0)))
     }
 }
 
@@ -148,12 +154,17 @@ fn row(name: &str) -> Option<&'static Row> {
     rows().find(|row| row.name == name)
 }
 
-/// Places exclude each other wherever they come from. What means nothing without another option is a mistake only of who has
+/// Places exclude each other wherever they come from, and the same one is not had twice. What means nothing without another option is a mistake only of who has
 /// typed it, in the settings from that one on: an environment is made for more than one command.
 fn check(settings: &[Setting], typed: usize) -> Result<(), Error> {
     for (at, one) in settings.iter().enumerate() {
         if let Some(other) = settings[at..].iter().find(|other| one.row.excludes(other.row)) {
             return Err(Error(format!("{} and {} exclude each other", one.said, other.said)));
+        }
+        if let Some(place) = one.place()
+            && settings[at + 1..].iter().any(|other| other.place().as_ref() == Some(&place))
+        {
+            return Err(Error(format!("{} names {:?} twice", one.said, one.value.to_string_lossy())));
         }
     }
     for one in &settings[typed..] {

@@ -8,6 +8,7 @@ use evloop::http::codec::encode::ResponseHead;
 use evloop::http::middleware::TrustedProxies;
 use evloop::serve::{Accept, Bind, Control};
 use log::LevelFilter;
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
@@ -22,13 +23,17 @@ pub(super) const FORWARDED_ALLOW: &str = "127.0.0.1,::1,unix";
 
 /// It is not what the option takes. The text is what there is to be said besides; it may be empty.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wrong(pub(super) &'static str);
+pub(super) struct Wrong(pub(super) Cow<'static, str>);
+
+const fn wrong(text: &'static str) -> Wrong {
+    Wrong(Cow::Borrowed(text))
+}
 
 /// The resolver would take an asterisk for no name at all, which is the loopback's.
-const ALL_ADDRESSES: Wrong = Wrong("all addresses are 0.0.0.0 or, with IPv6, ::");
+const ALL_ADDRESSES: Wrong = wrong("all addresses are 0.0.0.0 or, with IPv6, ::");
 
 /// Nothing can be said besides.
-const PLAINLY: Wrong = Wrong("");
+const PLAINLY: Wrong = wrong("");
 
 pub(super) fn text(value: &OsStr) -> Result<&str, Wrong> {
     value.to_str().ok_or(PLAINLY)
@@ -87,18 +92,18 @@ pub(super) fn host(value: &OsStr) -> Result<String, Wrong> {
     match text(value)? {
         "" => Err(PLAINLY),
         "*" => Err(ALL_ADDRESSES),
-        host if host.starts_with('[') => Err(Wrong("brackets are for --bind")),
-        host if host.matches(':').count() == 1 => Err(Wrong("the port is told by --port, or both by --bind")),
+        host if host.starts_with('[') => Err(wrong("brackets are for --bind")),
+        host if host.matches(':').count() == 1 => Err(wrong("the port is told by --port, or both by --bind")),
         host => Ok(host.to_owned()),
     }
 }
 
 pub(super) fn port(value: &OsStr) -> Result<u16, Wrong> {
-    number(value, 0..=u16::MAX).map_err(|wrong| match text(value) {
+    number(value, 0..=u16::MAX).map_err(|plainly| match text(value) {
         Ok(text) if text.starts_with("tcp://") || text.starts_with("udp://") => {
-            Wrong("Kubernetes sets this for a service named evloop, unless the pod has enableServiceLinks: false")
+            wrong("Kubernetes sets this for a service named evloop, unless the pod has enableServiceLinks: false")
         }
-        _ => wrong,
+        _ => plainly,
     })
 }
 
@@ -113,30 +118,51 @@ pub(super) fn descriptor(value: &OsStr) -> Result<Bind, Wrong> {
 /// A place to listen, as gunicorn has it, other than that a port must be there.
 pub(super) fn bind(value: &OsStr) -> Result<Bind, Wrong> {
     if let Some(path) = value.as_bytes().strip_prefix(b"unix:") {
-        return unix(OsStr::from_bytes(path.strip_prefix(b"//").unwrap_or(path)));
+        let path = path.strip_prefix(b"//").unwrap_or(path);
+        return unix(OsStr::from_bytes(path)).map_err(|_| wrong("the path is missing"));
     }
     let text = text(value)?;
     if let Some(number) = text.strip_prefix("fd://") {
-        return descriptor(OsStr::new(number));
+        return descriptor(OsStr::new(number)).map_err(|_| wrong("a descriptor is a number from 0 on"));
     }
-    if text.starts_with("fd:") {
-        return Err(Wrong("a descriptor is written as fd://N"));
+    if let Some(reason) = not_of_ip(text) {
+        return Err(wrong(reason));
     }
-    if text.parse::<u16>().is_ok() {
-        return Err(Wrong("a colon stands before the port"));
-    }
-    if text.parse::<Ipv6Addr>().is_ok() {
-        return Err(Wrong("an address of IPv6 stands in brackets"));
-    }
-    let (host, port) = text.rsplit_once(':').ok_or(Wrong("the port is missing"))?;
+    let (host, port) = text.rsplit_once(':').ok_or(wrong("the port is missing"))?;
     let host = match host.strip_prefix('[') {
-        Some(rest) => rest.strip_suffix(']').filter(|host| host.contains(':')).ok_or(PLAINLY)?,
+        Some(rest) => rest.strip_suffix(']').filter(|host| host.contains(':')).ok_or(BRACKETS)?,
         None if host.is_empty() => "0.0.0.0",
         None if host == "*" => return Err(ALL_ADDRESSES),
-        None if host.contains([':', '/']) => return Err(PLAINLY),
+        None if host.contains(':') => {
+            return Err(wrong("there is a colon too many: an address of IPv6 is in brackets"));
+        }
         None => host,
     };
-    Ok(Bind::Inet(host.to_owned(), number(OsStr::new(port), 0..=u16::MAX)?))
+    let port = number(OsStr::new(port), 0..=u16::MAX).map_err(|_| wrong("the port is a number from 0 to 65535"))?;
+    Ok(Bind::Inet(host.to_owned(), port))
+}
+
+const BRACKETS: Wrong = wrong("brackets are around an address of IPv6, and a colon and the port behind");
+
+/// What it is instead of a host and a port, where that can be seen.
+fn not_of_ip(text: &str) -> Option<&'static str> {
+    if text.is_empty() {
+        Some("it is empty")
+    } else if text.starts_with("fd:") {
+        Some("a descriptor is written as fd://N")
+    } else if text.contains("://") {
+        Some("a host and a port stand alone, without what is around them in a URL")
+    } else if text.contains('/') {
+        Some("a path is written as unix:PATH")
+    } else if text.parse::<u16>().is_ok() {
+        Some("a colon stands before the port")
+    } else if text.parse::<Ipv6Addr>().is_ok() {
+        Some("an address of IPv6 stands in brackets, and its port behind: [::1]:8000")
+    } else if text.ends_with(']') {
+        Some("the port is missing")
+    } else {
+        None
+    }
 }
 
 pub(super) fn accept(value: &OsStr) -> Result<Accept, Wrong> {
@@ -167,31 +193,42 @@ pub(super) fn root_path(value: &OsStr) -> Result<String, Wrong> {
 /// A field for answers (RFC 9110 section 5), other than those that say where an answer ends and what becomes of its
 /// connection: these are the server's (RFC 9110 section 7.6.1, RFC 9112 section 6).
 pub(super) fn header(value: &OsStr) -> Result<(String, String), Wrong> {
-    let (name, value) = text(value)?.split_once(':').ok_or(PLAINLY)?;
+    let (name, value) = text(value)?.split_once(':').ok_or(wrong("there is no colon"))?;
     let (name, value) = (name.to_ascii_lowercase(), value.trim_matches([' ', '\t']));
     match name.as_str() {
         "connection" | "content-length" | "keep-alive" | "proxy-connection" | "te" | "trailer"
         | "transfer-encoding" | "upgrade" => {
-            return Err(Wrong("that field is the server's to write"));
+            return Err(wrong("that field is the server's to write"));
         }
-        "date" => return Err(Wrong("that field is the server's to write, or not, by --no-date-header")),
+        "date" => return Err(wrong("that field is the server's to write, or not, by --no-date-header")),
         _ => {}
     }
-    let mut out = BytesMut::new();
-    match ResponseHead::begin(&mut out, StatusCode::OK).header(&name, value.as_bytes()) {
-        Ok(()) => Ok((name, value.to_owned())),
-        Err(_) => Err(Wrong("RFC 9110 section 5 has no such name or value")),
+    let goes = |name: &str, value: &str| {
+        ResponseHead::begin(&mut BytesMut::new(), StatusCode::OK).header(name, value.as_bytes()).is_ok()
+    };
+    if name.is_empty() {
+        return Err(wrong("there is no name before the colon"));
     }
+    if let Some((letter, at)) = name.chars().zip(1..).find(|(letter, _)| !goes(letter.encode_utf8(&mut [0; 4]), "")) {
+        return Err(Wrong(format!("no name has a {letter:?}, as its character {at} is").into()));
+    }
+    if let Some((letter, at)) = value.chars().zip(1..).find(|(letter, _)| !goes("x", letter.encode_utf8(&mut [0; 4]))) {
+        return Err(Wrong(format!("no value has a {letter:?}, as its character {at} is").into()));
+    }
+    if goes(&name, value) { Ok((name, value.to_owned())) } else { Err(wrong("RFC 9110 section 5 has no such field")) }
 }
 
 /// A list without spaces and without what says nothing.
 pub(super) fn allowed(value: &OsStr) -> Result<String, Wrong> {
     let sources: Vec<_> = text(value)?.split(',').map(str::trim).filter(|source| !source.is_empty()).collect();
-    let list = sources.join(",");
-    if list.is_empty() || list.parse::<TrustedProxies>().is_err() {
-        return Err(PLAINLY);
+    if sources.is_empty() {
+        return Err(wrong("it is empty"));
     }
-    Ok(list)
+    let list = sources.join(",");
+    match list.parse::<TrustedProxies>() {
+        Ok(_) => Ok(list),
+        Err(error) => Err(Wrong(error.to_string().escape_debug().to_string().into())),
+    }
 }
 
 /// With the names of uvicorn's levels, too.

@@ -192,6 +192,34 @@ fn places_are_told_in_the_forms_of_gunicorn() {
     refused(&[], &["--bind", "8000"], &["a colon stands before the port"]);
     refused(&[], &["--bind", "::1"], &["brackets"]);
     refused(&[], &["--bind", "localhost"], &["the port is missing"]);
+    for (text, reason) in [
+        ("", "it is empty"),
+        ("a:", "the port is a number from 0 to 65535"),
+        ("a:65536", "the port is a number from 0 to 65535"),
+        ("[::1]", "the port is missing"),
+        ("[::1]80", "a colon and the port behind"),
+        ("[a]:80", "brackets are around an address of IPv6"),
+        ("a:b:80", "a colon too many"),
+        ("*:80", "all addresses are 0.0.0.0"),
+        ("unix:", "the path is missing"),
+        ("fd://x", "a descriptor is a number"),
+        ("fd:3", "as fd://N"),
+        ("http://a:80", "in a URL"),
+        ("/run/a.sock", "as unix:PATH"),
+    ] {
+        refused(&[], &["--bind", text], &[&format!("not {text:?}: "), reason]);
+    }
+}
+
+#[test]
+fn same_place_is_not_told_twice() {
+    for place in ["127.0.0.1:80", ":80", "unix:/run/a", "fd://3"] {
+        refused(&[], &["--bind", place, "--bind=:81", "--bind", place], &[&format!("--bind names {place:?} twice")]);
+    }
+    refused(&[], &["--bind=:80", "--bind=0.0.0.0:80"], &["--bind names \":80\" twice"]);
+    refused(&[("EVLOOP_BIND", "a:1,b:1,a:1")], &[], &["EVLOOP_BIND names \"a:1\" twice"]);
+    served(&["--bind=:0", "--bind=:0"]);
+    served(&["--port=1", "--port=1"]);
 }
 
 #[test]
@@ -226,6 +254,16 @@ fn headers_are_fields_that_are_not_the_servers() {
     for text in ["a", ":b", "a b:c", "a\n:b", "a: b\r\nc: d", "a:\u{7f}", "ä:b", "(a):b"] {
         refused(&[], &["--header", text], &["--header takes NAME:VALUE"]);
     }
+    for (text, reason) in [
+        ("X-Frame-Options DENY", "there is no colon"),
+        (" : a", "no name has a ' ', as its character 1 is"),
+        (":a", "there is no name before the colon"),
+        ("a b: c", "no name has a ' ', as its character 2 is"),
+        ("ä: b", "no name has a 'ä', as its character 1 is"),
+        ("a: b\nc", "no value has a '\\n', as its character 2 is"),
+    ] {
+        refused(&[], &["--header", text], &[&format!("not {text:?}: {reason}")]);
+    }
 }
 
 #[test]
@@ -240,6 +278,16 @@ fn who_is_believed_is_an_address_a_network_or_a_word() {
         ["", ",", "localhost", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/", "10.0.0.0/+8", "unix/8", "**", "a,*"]
     {
         refused(&[], &["--forwarded-allow-ips", text], &["--forwarded-allow-ips takes"]);
+    }
+    for (text, reason) in [
+        (",", "it is empty"),
+        ("unix,10.0.0.0/33", "`10.0.0.0/33` has a prefix of more than 32 bits"),
+        ("::/129", "`::/129` has a prefix of more than 128 bits"),
+        ("10.1.2.3/8", "`10.1.2.3/8` is an address within a network, which is `10.0.0.0/8`"),
+        ("127.0.0.1,localhost", "`localhost` is no address, no network"),
+        ("10.0.0.0/x", "`10.0.0.0/x` is no address, no network"),
+    ] {
+        refused(&[], &["--forwarded-allow-ips", text], &[&format!("not {text:?}: {reason}")]);
     }
 }
 

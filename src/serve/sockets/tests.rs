@@ -76,8 +76,10 @@ fn place_that_cannot_be_bound_is_named_with_the_reason() {
     };
     let said = refused("127.0.0.1", address.port());
     assert!(said.starts_with(&format!("cannot listen on {address}: Address already in use")), "{said}");
+    assert!(said.ends_with("this server listens there already: two of its places are one"), "as it seems here: {said}");
     let said = refused("192.0.2.1", 80); // RFC 5737: nobody has it
     assert!(said.starts_with("cannot listen on 192.0.2.1:80: "), "{said}");
+    assert!(said.contains("; this machine has no such address"), "{said}");
     let said = refused("no such host", 80);
     assert!(said.contains("no such host"), "{said}");
 }

@@ -75,11 +75,20 @@ impl fmt::Display for TrustedProxies {
 fn network(entry: &str) -> Result<IpNet, ParseTrustedError> {
     let error = |meant| ParseTrustedError { entry: entry.to_owned(), meant };
     let address = entry.parse::<IpAddr>().map(IpNet::from);
-    let network = address.or_else(|_| entry.parse::<IpNet>()).map_err(|_| error(None))?;
+    let network = address.or_else(|_| entry.parse::<IpNet>()).map_err(|_| error(too_long(entry)))?;
     if network.addr() != network.network() {
-        return Err(error(Some(network.trunc())));
+        return Err(error(Meant::Within(network.trunc())));
     }
     Ok(canonical(network))
+}
+
+/// Whether it would be a network if only its prefix were shorter.
+fn too_long(entry: &str) -> Meant {
+    let longest = entry.split_once('/').and_then(|(address, bits)| {
+        bits.parse::<u8>().ok()?; // else it is not the length that is wrong
+        address.parse::<IpAddr>().ok().map(|address| IpNet::from(address).max_prefix_len())
+    });
+    longest.map_or(Meant::Nothing, Meant::Prefix)
 }
 
 /// The network of IPv4 that is meant by one of IPv6.
@@ -97,15 +106,27 @@ fn canonical(network: IpNet) -> IpNet {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseTrustedError {
     entry: String,
-    /// The network in which it is an address.
-    meant: Option<IpNet>,
+    meant: Meant,
+}
+
+/// What an entry that means nothing comes near to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Meant {
+    Nothing,
+    /// An address in this network.
+    Within(IpNet),
+    /// A network whose prefix has more bits than these, which are all that there are.
+    Prefix(u8),
 }
 
 impl fmt::Display for ParseTrustedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.meant {
-            Some(network) => write!(f, "`{}` is an address within a network, which is `{network}`", self.entry),
-            None => write!(f, "`{}` is no address, no network, and neither `unix` nor `*`", self.entry),
+            Meant::Within(network) => {
+                write!(f, "`{}` is an address within a network, which is `{network}`", self.entry)
+            }
+            Meant::Prefix(bits) => write!(f, "`{}` has a prefix of more than {bits} bits", self.entry),
+            Meant::Nothing => write!(f, "`{}` is no address, no network, and neither `unix` nor `*`", self.entry),
         }
     }
 }

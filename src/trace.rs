@@ -87,7 +87,13 @@ impl TraceFile {
     }
 
     fn failed(&self, error: &io::Error) -> io::Error {
-        io::Error::new(error.kind(), format!("--trace: cannot write {}: {error}", self.path.display()))
+        let why = match self.path.parent() {
+            Some(folder) if error.kind() == io::ErrorKind::NotFound => {
+                format!("there is no folder {}", folder.display())
+            }
+            _ => error.to_string(),
+        };
+        io::Error::new(error.kind(), format!("--trace: cannot write {}: {why}", self.path.display()))
     }
 }
 

@@ -180,9 +180,47 @@ fn unix_socket_that_somebody_listens_on_and_what_is_none_are_left_alone() {
     let (status, said) = refused(&mut evloop(&["--uds", file.to_str().unwrap()]));
     assert!(status == Some(1) && said.contains(file.to_str().unwrap()), "{status:?}: {said}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
-    let (status, said) = refused(&mut evloop(&["--uds", folder.join("no/socket").to_str().unwrap()]));
-    assert!(status == Some(1) && said.contains("no/socket"), "{status:?}: {said}");
     fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn folder_that_is_missing_is_named_whatever_was_to_be_in_it() {
+    let folder = folder("missing");
+    let missing = folder.join("no/such");
+    let file = missing.join("file");
+    for (option, what) in [
+        ("--uds", "cannot listen on "),
+        ("--control", "there is no control socket: cannot listen on "),
+        ("--pid-file", "cannot write the pid file "),
+        ("--trace", "--trace: cannot write "),
+    ] {
+        let arguments = ["--port=0", option, file.to_str().unwrap()];
+        let arguments = if option == "--uds" { &arguments[1..] } else { &arguments };
+        for workers in ["--workers=1", "--workers=2"] {
+            let (status, said) = refused(evloop(arguments).arg(workers));
+            let wanted = format!("evloop: {what}{}: there is no folder {}\n", file.display(), missing.display());
+            assert_eq!((status, said), (Some(1), wanted), "{option} {workers}");
+        }
+    }
+    let (status, said) = refused(&mut evloop(&["--port=0", "--dir", missing.to_str().unwrap()]));
+    assert_eq!((status, said), (Some(1), format!("evloop: there is no folder {}\n", missing.display())));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn port_of_another_is_told_with_who_has_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let port = address.port().to_string();
+    for arguments in [&["--workers=1"][..], &["--workers=2"], &["--accept=reuse-port", "--threads=2"]] {
+        let (status, said) = refused(evloop(&["--port", &port]).args(arguments));
+        let begins = format!(
+            "evloop: cannot listen on {address}: Address already in use (os error 98); process {} (",
+            std::process::id()
+        );
+        assert!(status == Some(1) && said.starts_with(&begins), "{status:?}: {said}");
+        assert!(said.ends_with(") listens there: end it, or take another port, as 0 for a free one\n"), "{said}");
+    }
 }
 
 #[test]

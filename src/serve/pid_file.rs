@@ -79,6 +79,9 @@ impl Drop for PidFile {
 /// A file beside the path with the number of this process, locked.
 fn own(path: &Path) -> io::Result<NamedTempFile> {
     let folder = path.parent().ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
+    if !folder.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, format!("there is no folder {}", folder.display())));
+    }
     let mut file =
         Builder::new().prefix(".evloop-pid").permissions(Permissions::from_mode(0o644)).tempfile_in(folder)?;
     file.as_file().try_lock()?;

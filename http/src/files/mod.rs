@@ -93,7 +93,14 @@ impl Files {
     /// What opening says, with the path: that there is nothing, that it is no folder.
     pub fn new(path: impl AsRef<Path>) -> io::Result<Files> {
         let path = path.as_ref();
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot open {}: {error}", path.display()));
+        let named = |error: io::Error| {
+            let text = match error.kind() {
+                io::ErrorKind::NotFound => format!("there is no folder {}", path.display()),
+                io::ErrorKind::NotADirectory => format!("{} is no folder", path.display()),
+                _ => format!("cannot open the folder {}: {error}", path.display()),
+            };
+            io::Error::new(error.kind(), text)
+        };
         let folder = Folder::new(path).map_err(|error| named(error.into()))?;
         let site = Site {
             folder: Arc::new(folder),

@@ -42,7 +42,10 @@ impl ControlSocket {
     /// When this thread is in no loop.
     pub(in crate::serve) fn open(control: &Control, master: bool) -> io::Result<Option<ControlSocket>> {
         match control {
-            Control::At(path) => ControlSocket::at(path.clone()).map(Some),
+            Control::At(path) => match ControlSocket::at(path.clone()) {
+                Ok(socket) => Ok(Some(socket)),
+                Err(error) => Err(io::Error::new(error.kind(), format!("there is no control socket: {error}"))),
+            },
             Control::Auto if master => Ok(ControlSocket::in_first_of(folders())),
             Control::Auto | Control::Off => Ok(None),
         }

@@ -109,7 +109,7 @@ impl Lock {
                 .mode(0o600)
                 .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK) // whatever somebody may have put there
                 .open(&path)
-                .map_err(failed("lock", path.display()))?;
+                .map_err(|error| not_made(error, &path))?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
@@ -124,6 +124,16 @@ impl Lock {
                 return Ok(Lock { file, path });
             }
         }
+    }
+}
+
+/// Why there is no lock. It is the folder of the socket that may be missing; of a lock its user knows nothing.
+fn not_made(error: io::Error, path: &Path) -> io::Error {
+    match (error.kind(), path.parent()) {
+        (io::ErrorKind::NotFound | io::ErrorKind::NotADirectory, Some(folder)) => {
+            io::Error::new(error.kind(), format!("there is no folder {}", folder.display()))
+        }
+        _ => failed("lock", path.display())(error),
     }
 }
 

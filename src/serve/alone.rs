@@ -1,5 +1,6 @@
 //! A server without a master: one process, which opens its sockets, hears the signals and serves.
 
+use super::channel::Why;
 use super::loops::{self, Supervisor};
 use super::orders::Orders;
 use super::pid_file::PidFile;
@@ -138,8 +139,8 @@ impl Supervisor for Alone {
 
     fn slow(&self, _thread: usize, _slow: &SlowPoll) {} // it is logged where it is found
 
-    fn retiring(&self) {
-        log::info!("enough requests were served");
+    fn retiring(&self, requests: u64) {
+        log::info!("it {}; it ends, for a supervisor to start it again", Why::Requests(requests));
     }
 }
 

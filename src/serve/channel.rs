@@ -11,6 +11,7 @@ use evloop_runtime::net::UnixStream;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::rc::Rc;
@@ -72,7 +73,7 @@ pub(super) enum FromWorker {
         over: bool,
     },
     /// It accepts no more, for a reason of its own: another is to take its place.
-    Retiring,
+    Retiring(Why),
     /// All its loops have ended, and so many connections were cut.
     Ended { cut: usize },
     /// It cannot go on, and ends with that status.
@@ -84,6 +85,27 @@ pub(super) enum FromWorker {
 }
 
 impl Message for FromWorker {}
+
+/// Why a worker retires, though its master has not told it to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Why {
+    /// One of its loops has served so many requests, which is its share.
+    Requests(u64),
+    /// Somebody has sent it `SIGTERM`.
+    Terminated,
+}
+
+/// What is said of it: `worker 1 has served 1000 requests, ...`.
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Requests(1) => f.write_str("has served 1 request, its share by --limit-max-requests"),
+            Why::Requests(share) => write!(f, "has served {share} requests, its share by --limit-max-requests"),
+            Why::Terminated => f.write_str("was sent SIGTERM"),
+        }
+    }
+}
 
 /// What an old master tells a new one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

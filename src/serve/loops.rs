@@ -63,8 +63,8 @@ pub(super) trait Supervisor: Send + Sync + 'static {
     /// Something holds a loop, or did; on the thread of its watchdog.
     fn slow(&self, thread: usize, slow: &SlowPoll);
 
-    /// A loop has served its share of requests, and all have begun to drain.
-    fn retiring(&self);
+    /// A loop has served its share, which is so many requests, and all have begun to drain.
+    fn retiring(&self, requests: u64);
 }
 
 /// Serves on as many loops as there are sets of sockets, until they are told to stop, and tells how many requests that ended
@@ -242,9 +242,10 @@ where
         app: impl App,
         started: &CancellationToken,
     ) -> Result<usize, Error> {
-        self.spawn_beside(instance);
+        let share = share_of_requests(self.config);
+        self.spawn_beside(instance, share);
         let handle = StopHandle::new();
-        let server = self.configured(instance.thread(), Server::new(listener)).stop_handle(handle.clone());
+        let server = self.configured(instance.thread(), share, Server::new(listener)).stop_handle(handle.clone());
         let server = server.started(started.clone()).stopping(instance.stopping());
         let stop = async {
             let announce = async {
@@ -267,24 +268,27 @@ where
                 let cut = ended?;
                 // What it has served since the last beat shall not be lost with it.
                 self.supervisor.beat(instance.thread(), LoopBeat::read(&mut turn::metrics(), Duration::ZERO));
-                retire(&**self.supervisor, self.orders, self.idle_when_retired()); // there may have been no turn for its task
+                if let Some(share) = share {
+                    // There may have been no turn for its task.
+                    retire(&**self.supervisor, self.orders, self.idle_when_retired(), share);
+                }
                 Ok(cut)
             }
         }
     }
 
     /// What goes on beside the server, for as long as the loop turns.
-    fn spawn_beside(&self, instance: &Instance) {
+    fn spawn_beside(&self, instance: &Instance, share: Option<u64>) {
         if let Some(every) = self.supervisor.beat_every() {
             let beats = beat(Arc::clone(self.supervisor), instance.thread(), every);
             drop(TaskBuilder::new().name("beat").spawn(beats));
         }
-        if self.config.requests_max.is_some() {
+        if let Some(share) = share {
             let (stopping, idle) = (instance.stopping(), self.idle_when_retired());
             let (supervisor, orders) = (Arc::clone(self.supervisor), self.orders.clone());
             let retires = async move {
                 stopping.cancelled().await;
-                retire(&*supervisor, &orders, idle);
+                retire(&*supervisor, &orders, idle, share);
             };
             drop(TaskBuilder::new().name("retire").spawn(retires));
         }
@@ -302,7 +306,7 @@ where
         }
     }
 
-    fn configured<L: Listener>(&self, thread: usize, server: Server<L>) -> Server<L> {
+    fn configured<L: Listener>(&self, thread: usize, share: Option<u64>, server: Server<L>) -> Server<L> {
         let config = self.config;
         let mut server = server
             .limits(config.limits)
@@ -320,7 +324,7 @@ where
         if let Some(requests) = config.concurrency_max {
             server = server.concurrency_max(requests);
         }
-        if let Some(requests) = share_of_requests(config) {
+        if let Some(requests) = share {
             log::debug!("{} retires after {requests} requests", name_of(thread));
             server = server.requests_max(requests);
         }
@@ -377,9 +381,9 @@ async fn adopt(orders: Orders, listeners: ListenersHandle) {
 }
 
 /// A loop that stops before any was told to has served its share.
-fn retire(supervisor: &dyn Supervisor, orders: &Orders, idle: Duration) {
+fn retire(supervisor: &dyn Supervisor, orders: &Orders, idle: Duration, share: u64) {
     if orders.send(Order::Drain { idle }) {
-        supervisor.retiring();
+        supervisor.retiring(share);
     }
 }
 

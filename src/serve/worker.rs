@@ -13,7 +13,7 @@
 //! `SIGTERM` has it finish, with another in its place; `SIGQUIT` ends it. `SIGINT` and `SIGHUP`, which a terminal sends to all
 //! of its processes, and what else is meant for the master, are left to the master.
 
-use super::channel::{self, FromWorker, Inbox, ToWorker};
+use super::channel::{self, FromWorker, Inbox, ToWorker, Why};
 use super::descriptors;
 use super::lifeline;
 use super::loops::{self, Supervisor};
@@ -161,8 +161,8 @@ impl Supervisor for Reporter {
         self.mention(FromWorker::Slow { thread, text: slow.to_string(), over: slow.over });
     }
 
-    fn retiring(&self) {
-        self.tell(FromWorker::Retiring);
+    fn retiring(&self, requests: u64) {
+        self.tell(FromWorker::Retiring(Why::Requests(requests)));
     }
 }
 
@@ -266,7 +266,7 @@ impl Ear {
 
     /// Somebody has sent `SIGTERM`.
     fn retire(&mut self) {
-        drop(self.outbox.send(FromWorker::Retiring));
+        drop(self.outbox.send(FromWorker::Retiring(Why::Terminated)));
         self.drain(IDLE);
     }
 

@@ -25,6 +25,7 @@ fn add_and_take_away(arguments: &[&str]) {
         served.until_workers(count, &[]);
         load.until_answered(100);
     }
+    served.until_said("), which was one too many, has ended", 2);
     let last = served.workers();
     served.signal(LESS);
     served.until_said("there is one worker, and it stays", 1);

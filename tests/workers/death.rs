@@ -67,8 +67,16 @@ fn hanging_worker_is_told_of_and_replaced_while_the_others_serve() {
     load.end().assert_all_answered();
     assert!(hung.answer().is_err());
     let told = served.said(&victim.to_string()).join("\n");
-    for part in ["has not turned for 2 s", "in GET /block-loop", "SIGKILL"] {
-        assert!(told.contains(part), "{part} is not in {told}");
+    // What has happened, in its order.
+    let mut rest = &*told;
+    for part in [
+        "has not turned for 2 s: it sleeps; ",
+        "in GET /block-loop",
+        "; it is asked to end (SIGTERM)\n",
+        "was asked to end and does not; it is killed (SIGKILL)\n",
+        "which was given up, was ended by SIGKILL",
+    ] {
+        rest = rest.split_once(part).unwrap_or_else(|| panic!("{part:?} is not where it should be in {told}")).1;
     }
     served.assert_no_zombies();
 }

@@ -25,6 +25,7 @@ fn hang_up(arguments: &[&str]) {
     served.until_workers(2, &before);
     load.until_answered(200);
     load.end().assert_all_answered();
+    served.until_said("), which a fresh one has replaced, has ended", 2);
     served.assert_no_zombies();
     served.signal(SignalKind::TERMINATE);
     assert_eq!(served.status().code(), Some(0));
@@ -81,6 +82,8 @@ fn worker_told_to_terminate_is_replaced_and_fails_no_request() {
     served.until_workers(2, &before);
     load.until_answered(200);
     load.end().assert_all_answered();
+    served.until_said(") was sent SIGTERM: it finishes what it has begun, and is replaced", 2);
+    served.until_said("), which was sent SIGTERM, has ended", 2);
     served.assert_no_zombies();
 }
 
@@ -90,6 +93,8 @@ fn workers_are_replaced_after_their_last_request_and_not_all_at_once() {
     let load = Load::start(place(&served), ALL_KINDS);
     served.until_said(READY, 8);
     load.end().assert_all_answered();
+    served
+        .until_said(" requests, its share by --limit-max-requests: it finishes what it has begun, and is replaced", 6);
     served.assert_no_zombies();
 }
 

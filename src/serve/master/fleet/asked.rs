@@ -1,7 +1,7 @@
 //! What is asked of all the workers.
 
 use super::process::Place;
-use super::{ASKED, Fleet, IDLE, Moment, Outcome, Stop};
+use super::{ASKED, Fleet, IDLE, Leaves, Moment, Outcome, Stop};
 use crate::serve::config::Config;
 use crate::serve::master::TARGET;
 use std::time::Duration;
@@ -40,9 +40,9 @@ impl Fleet {
         }
         let place = self.wanted();
         self.places.pop();
-        log::info!(target: TARGET, "one worker less: {}", self.wanted());
+        log::info!(target: TARGET, "one worker less: {}; number {place} finishes what it has begun", self.wanted());
         for id in self.of_place(place) {
-            self.leave(id, IDLE, now);
+            self.leave(id, Leaves::Fewer, IDLE, now);
         }
         self.settle(now);
     }
@@ -52,7 +52,7 @@ impl Fleet {
         let until = self.rules.graceful.map(|graceful| now + graceful.max(idle));
         self.begin_stop(Stop { until, outcome: Outcome::Stopped });
         for id in self.living() {
-            self.leave(id, idle, now);
+            self.leave(id, Leaves::WithAll, idle, now);
         }
     }
 

@@ -1,7 +1,8 @@
 //! What is heard of the workers, and what their silence says.
 
 use super::process::{Part, Process, State};
-use super::{Action, End, Fleet, IDLE, Id, MARGIN, Moment, STILLBORN_MAX};
+use super::{Action, End, Fleet, IDLE, Id, Leaves, MARGIN, Moment, STILLBORN_MAX};
+use crate::serve::channel::Why;
 use crate::serve::master::TARGET;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ impl Fleet {
                 .iter()
                 .find(|(other, process)| **other != id && process.place == place && process.part == Part::Holds);
             if let Some(old) = old.map(|(old, _)| *old) {
-                self.leave(old, IDLE, now);
+                self.leave(old, Leaves::Reload, IDLE, now);
             }
         }
         self.settle(now);
@@ -62,13 +63,13 @@ impl Fleet {
     }
 
     /// It finishes by itself: another takes its place at once.
-    pub(in crate::serve::master) fn retiring(&mut self, id: Id, now: Moment) {
+    pub(in crate::serve::master) fn retiring(&mut self, id: Id, why: Why, now: Moment) {
         let Some(process) = self.processes.get(&id) else { return };
         if process.part == Part::Leaves {
             return; // it was told so, or does not know yet that it was
         }
-        log::info!(target: TARGET, "{process} finishes what it has begun, and is replaced");
-        self.dismiss(id, now);
+        log::info!(target: TARGET, "{process} {why}: it finishes what it has begun, and is replaced");
+        self.dismiss(id, why, now);
         self.settle(now);
     }
 
@@ -82,7 +83,7 @@ impl Fleet {
     /// It cannot be talked with.
     pub(in crate::serve::master) fn garbled(&mut self, id: Id, text: &str, now: Moment) {
         let Some(process) = self.processes.get(&id) else { return };
-        log::error!(target: TARGET, "{process} is ended: {text}");
+        log::error!(target: TARGET, "{process} is asked to end (SIGTERM): {text}");
         self.ask(id, Vec::new(), now);
         self.settle(now);
     }
@@ -93,7 +94,7 @@ impl Fleet {
         let cause = process.failure.as_ref().map_or_else(|| end.cause.clone(), |text| format!("cannot go on: {text}"));
         match process.part {
             _ if self.stop.is_some() => log::info!(target: TARGET, "{process} {cause}"),
-            Part::Leaves => log::info!(target: TARGET, "{process}, which was to leave, {cause}"),
+            Part::Leaves => log::info!(target: TARGET, "{process}, which {}, {cause}", process.leaves),
             Part::Succeeds => {
                 log::error!(target: TARGET, "the new {process} {cause}");
                 self.give_up_roll();
@@ -145,7 +146,7 @@ impl Fleet {
                     self.fail(text, now);
                     return;
                 }
-                log::error!(target: TARGET, "{text}");
+                log::error!(target: TARGET, "{text}; it is asked to end (SIGTERM)");
                 self.ask(id, Vec::new(), now);
             }
             State::Serving(heard) => {
@@ -158,13 +159,16 @@ impl Fleet {
             }
             State::Draining { until, .. } => {
                 if until.is_some_and(|until| until <= now) {
-                    log::warn!(target: TARGET, "{process} has not finished in time, and is ended");
+                    log::warn!(target: TARGET, "{process} has not finished in time; it is killed (SIGKILL)");
                 } else {
                     self.actions.push(Action::TellSilence(id, Vec::new(), self.rules.silence.unwrap_or_default()));
                 }
                 self.kill(id, now);
             }
-            State::Asked { .. } => self.kill(id, now),
+            State::Asked { .. } => {
+                log::error!(target: TARGET, "{process} was asked to end and does not; it is killed (SIGKILL)");
+                self.kill(id, now);
+            }
             State::Killed { .. } => {}
         }
     }

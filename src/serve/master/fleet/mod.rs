@@ -25,8 +25,9 @@ mod process;
 #[cfg(test)]
 mod tests;
 
-pub(super) use process::{Part, Place, Process, State};
+pub(super) use process::{Leaves, Part, Place, Process, State};
 
+use crate::serve::channel::Why;
 use crate::serve::master::TARGET;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -291,17 +292,28 @@ impl Fleet {
     fn start(&mut self, place: usize, part: Part, now: Moment) {
         let id = self.next;
         self.next = Id(id.0 + 1);
-        let process =
-            Process { place, pid: None, part, state: State::Starting, since: now, ready: false, failure: None };
+        let process = Process {
+            place,
+            pid: None,
+            part,
+            state: State::Starting,
+            since: now,
+            ready: false,
+            failure: None,
+            leaves: Leaves::default(),
+        };
         self.processes.insert(id, process);
         self.actions.push(Action::Start(id, place));
     }
 
     /// Tells it to finish. Whoever takes its place is not looked for here.
-    fn leave(&mut self, id: Id, idle: Duration, now: Moment) {
+    fn leave(&mut self, id: Id, why: Leaves, idle: Duration, now: Moment) {
         let until = self.rules.graceful.map(|graceful| now + graceful.max(idle) + MARGIN);
         let Some(process) = self.processes.get_mut(&id) else { return };
         process.part = Part::Leaves;
+        if process.leaves == Leaves::default() {
+            process.leaves = why; // the first reason is the one
+        }
         match process.state {
             State::Starting | State::Serving(_) => {
                 let limit = if process.ready { until } else { until.or(self.rules.start.map(|start| now + start)) };
@@ -313,10 +325,11 @@ impl Fleet {
     }
 
     /// It leaves by itself; its place goes to another.
-    fn dismiss(&mut self, id: Id, now: Moment) {
+    fn dismiss(&mut self, id: Id, why: Why, now: Moment) {
         let until = self.rules.graceful.map(|graceful| now + graceful + MARGIN);
         let Some(process) = self.processes.get_mut(&id) else { return };
         process.state = State::Draining { heard: now, until };
+        process.leaves = Leaves::Own(why);
         self.replace(id, now);
     }
 
@@ -327,6 +340,7 @@ impl Fleet {
             return;
         }
         process.state = State::Asked { until: now + ASKED, silent };
+        process.leaves = Leaves::GivenUp;
         self.actions.push(Action::Ask(id));
         self.replace(id, now);
     }

@@ -2,6 +2,7 @@
 
 use super::super::policy::Pauses;
 use super::Moment;
+use crate::serve::channel::Why;
 use std::fmt;
 
 /// What a process is to its place.
@@ -43,6 +44,8 @@ pub(in crate::serve::master) struct Process {
     pub(in crate::serve::master) ready: bool,
     /// Why it ends, in its own words.
     pub(super) failure: Option<String>,
+    /// Why it leaves, once it does.
+    pub(super) leaves: Leaves,
 }
 
 impl Process {
@@ -56,6 +59,35 @@ impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "worker {}", self.place)?;
         self.pid.map_or(Ok(()), |pid| write!(f, " (process {pid})"))
+    }
+}
+
+/// Why a worker leaves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::serve::master) enum Leaves {
+    /// All do, or it does not.
+    #[default]
+    WithAll,
+    /// It was replaced by a fresh one.
+    Reload,
+    /// There is to be one less.
+    Fewer,
+    /// For a reason of its own.
+    Own(Why),
+    /// It was given up: it hangs, was not ready in time, or cannot be talked with.
+    GivenUp,
+}
+
+/// What comes behind `worker 1, which`.
+impl fmt::Display for Leaves {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Leaves::WithAll => f.write_str("was to end"),
+            Leaves::Reload => f.write_str("a fresh one has replaced"),
+            Leaves::Fewer => f.write_str("was one too many"),
+            Leaves::Own(why) => why.fmt(f),
+            Leaves::GivenUp => f.write_str("was given up"),
+        }
     }
 }
 

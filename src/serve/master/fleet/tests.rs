@@ -357,7 +357,7 @@ fn limits_without_end_are_none() {
     let mut world = World::new(Rules { silence: limit, start: limit, graceful: limit, threads: 2 }, 2);
     world.pass(1_000_000 * S);
     world.all_ready();
-    world.fleet.retiring(world.holder(2), world.now);
+    world.fleet.retiring(world.holder(2), Why::Terminated, world.now);
     world.act();
     world.fleet.finish(Duration::ZERO, world.now);
     world.pass(1_000_000 * S);
@@ -377,7 +377,7 @@ fn one_that_retires_is_replaced_at_once_however_often() {
     let mut world = World::that_serves(1);
     for _ in 0..10 {
         let old = world.holder(1);
-        world.fleet.retiring(old, world.now);
+        world.fleet.retiring(old, Why::Requests(10), world.now);
         world.act();
         assert_eq!(world.did(), ["start 1"]);
         world.all_ready();
@@ -519,7 +519,7 @@ impl World {
             Deed::Fewer => self.fleet.fewer(self.now),
             Deed::Ready(it) => which(it).into_iter().for_each(|id| self.fleet.ready(id, self.now)),
             Deed::Beat(it) => which(it).into_iter().for_each(|id| self.beat(id)),
-            Deed::Retire(it) => which(it).into_iter().for_each(|id| self.fleet.retiring(id, self.now)),
+            Deed::Retire(it) => which(it).into_iter().for_each(|id| self.fleet.retiring(id, Why::Terminated, self.now)),
             Deed::Fail(it) => which(it).into_iter().for_each(|id| self.fleet.failed(id, "it is broken".to_owned())),
             Deed::Garble(it) => which(it).into_iter().for_each(|id| self.fleet.garbled(id, "garbage", self.now)),
             Deed::Die(it, by_signal) => which(it).into_iter().for_each(|id| self.dies(id, "is gone", *by_signal)),

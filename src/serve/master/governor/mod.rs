@@ -235,7 +235,7 @@ impl Governor {
                     row.slow(thread, text, over);
                 }
             }
-            FromWorker::Retiring => self.fleet.retiring(id, now),
+            FromWorker::Retiring(why) => self.fleet.retiring(id, why, now),
             FromWorker::Ended { cut: 0 } => {}
             FromWorker::Ended { cut } => {
                 if let Some(process) = self.fleet.process(id) {

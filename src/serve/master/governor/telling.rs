@@ -1,7 +1,7 @@
 //! What the master tells: of workers that hang, of what a stop waits for, and how all of it does.
 
 use super::super::child::activity;
-use super::super::fleet::{Id, Moment, Process};
+use super::super::fleet::{Id, Moment, Process, State};
 use super::Governor;
 use crate::serve::master::TARGET;
 use crate::serve::notify;
@@ -9,7 +9,7 @@ use crate::serve::status::{State as Told, Status, WorkerStatus};
 use std::time::Duration;
 
 impl Governor {
-    /// A worker has been silent for too long: says what is known of it.
+    /// A worker has been silent for too long: says what is known of it, and what is done.
     pub(super) fn tell_silence(&self, id: Id, loops: &[usize], silent: Duration) {
         let (Some(process), Some(row)) = (self.fleet.process(id), self.rows.get(&id)) else { return };
         let which = match loops {
@@ -19,7 +19,11 @@ impl Governor {
         };
         let (activity, place) = (activity(row.child.pid), row.where_it_hangs(loops));
         let silent = silent.as_secs_f64();
-        log::error!(target: TARGET, "{process} has not turned{which} for {silent} s, and is ended: {activity}{place}");
+        let done = match process.state {
+            State::Asked { .. } => "it is asked to end (SIGTERM)",
+            _ => "it is killed (SIGKILL)",
+        };
+        log::error!(target: TARGET, "{process} has not turned{which} for {silent} s: {activity}{place}; {done}");
     }
 
     /// Who is waited for, while it stops, and for how long yet.

@@ -8,7 +8,7 @@ use evloop::http::files::Files;
 use evloop::serve::{self, Instance};
 use evloop::signal::{SignalKind, signal};
 use evloop::{spawn_blocking, task, turn};
-use log::Record;
+use log::{Metadata, Record};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process;
@@ -105,14 +105,45 @@ fn log_to_stderr(options: &Serve) {
     let worker = serve::worker().map(|_| this_process());
     logger.format(move |out, record| {
         if record.target() == access_log::TARGET {
-            writeln!(out, "{}", record.args())
-        } else if let Some(worker) = &worker {
-            let metadata = record.metadata().clone();
-            let named = format_args!("{worker}: {}", record.args());
-            usual.format(out, &Record::builder().metadata(metadata).args(named).build())
-        } else {
-            usual.format(out, record)
+            return writeln!(out, "{}", record.args());
+        }
+        let metadata = Metadata::builder().level(record.level()).target(part(record.target())).build();
+        let mut told = Record::builder();
+        told.metadata(metadata);
+        match &worker {
+            Some(worker) => usual.format(out, &told.args(format_args!("{worker}: {}", record.args())).build()),
+            None => usual.format(out, &told.args(*record.args()).build()),
         }
     });
     logger.init();
+}
+
+/// Which part of the program a line comes from: two names of a module's path, for deeper ones change as the code does, and
+/// `evloop::http` for what is in a package of its own.
+fn part(target: &str) -> &str {
+    match target.split("::").next() {
+        Some("evloop_http") => "evloop::http",
+        Some("evloop_runtime") => "evloop::runtime",
+        _ => target.match_indices("::").nth(1).map_or(target, |(end, _)| &target[..end]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_of_a_part_of_the_program_and_not_of_a_file() {
+        for (target, told) in [
+            ("evloop", "evloop"),
+            ("evloop::master", "evloop::master"),
+            ("evloop::serve::signals", "evloop::serve"),
+            ("evloop::serve::control::server", "evloop::serve"),
+            ("evloop_http::server::call", "evloop::http"),
+            ("evloop_runtime::net::accept", "evloop::runtime"),
+            ("another", "another"),
+        ] {
+            assert_eq!(part(target), told);
+        }
+    }
 }

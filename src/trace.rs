@@ -53,9 +53,12 @@ impl Trace {
         Recording { whose: self.whose.clone(), ..self.tape.recording() }
     }
 
-    /// Writes what is on the tape now, and waits for it: where no loop turns any more.
+    /// Writes what is on the tape now, and waits for it: where no loop turns any more. Where it is, the log tells.
     pub(crate) fn write(&self) -> io::Result<()> {
-        self.file.write(&self.recording())
+        let recording = self.recording();
+        self.file.write(&recording)?;
+        self.file.tell(recording.records.len());
+        Ok(())
     }
 
     /// Writes what is on the tape, on a thread of the pool, whenever SIGUSR1 comes.
@@ -66,7 +69,7 @@ impl Trace {
                 let (file, recording) = (Arc::clone(&self.file), self.recording());
                 let records = recording.records.len();
                 match spawn_blocking(move || file.write(&recording)).await {
-                    Ok(Ok(())) => log::info!("the last {records} records are in {}", self.file.path.display()),
+                    Ok(Ok(())) => self.file.tell(records),
                     Ok(Err(error)) => log::error!("{error}"),
                     Err(error) => log::error!("the trace was not written: {error}"),
                 }
@@ -84,6 +87,12 @@ impl TraceFile {
         let _alone = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
         let out = BufWriter::with_capacity(1 << 16, self.create()?);
         recording.write_chrome(out).map_err(|error| self.failed(&error))
+    }
+
+    /// Says what has been written.
+    fn tell(&self, records: usize) {
+        let last = if records == 1 { "record is".to_owned() } else { format!("{records} records are") };
+        log::info!("the last {last} in {}", self.path.display());
     }
 
     fn failed(&self, error: &io::Error) -> io::Error {

@@ -555,7 +555,8 @@ fn polls_in(json: &str) -> Option<usize> {
 fn trace_is_written_on_a_signal_sent_to_who_asks_and_written_at_the_end() {
     let folder = folder("trace");
     let file = folder.join("trace.json");
-    let mut served = Served::on_a_free_port(&["--trace", file.to_str().unwrap(), "--trace-records", "200"]);
+    let path = file.to_str().unwrap();
+    let mut served = Served::on_a_free_port(&["--trace", path, "--trace-records", "200"]);
     assert_eq!(fs::read_to_string(&file).unwrap(), "", "made at the start");
     assert_serves(served.connect());
     served.signal("USR1");
@@ -576,6 +577,11 @@ fn trace_is_written_on_a_signal_sent_to_who_asks_and_written_at_the_end() {
     }
     served.signal("INT");
     assert_eq!(served.end().code(), Some(0));
+    let mut log = String::new();
+    served.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    // On the signal there were fewer.
+    assert!(log.contains(&format!(" evloop::trace] the last 200 records are in {path}\n")), "{log}");
+    assert!(log.contains(" evloop::serve] stopped, "), "{log}");
     let last = fs::read_to_string(&file).unwrap();
     assert!((1..=200).contains(&polls_in(&last).unwrap()) && last.contains("the loop leaves its run"));
     fs::remove_dir_all(folder).unwrap();

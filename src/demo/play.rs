@@ -81,7 +81,8 @@ pub(super) fn sleepers(live: &Live, request: &Request) -> Result<String, Respons
         return Err((StatusCode::TOO_MANY_REQUESTS, "10000 sleep at most; some wake soon\n").into_response());
     }
     (0..wanted).for_each(|_| sleepers.spawn());
-    Ok(format!("{wanted} tasks sleep, up to {} s\n", SLEEP_MAX / 1_000))
+    let sleep = if wanted == 1 { "task sleeps" } else { "tasks sleep" };
+    Ok(format!("{wanted} {sleep}, up to {} s\n", SLEEP_MAX / 1_000))
 }
 
 /// How late the ticks of a clock were, while it ticks.

@@ -27,7 +27,7 @@ impl Processors {
         let allowed: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|processor| set.is_set(*processor)).collect();
         let loops = config.workers.saturating_mul(config.threads);
         if worker.is_none_or(|worker| worker == 1) && loops > allowed.len() {
-            log::warn!("{loops} loops share {} processors, which is all that this process may use", allowed.len());
+            log::warn!("{loops} loops are more than the processors that this process may use, {}", allowed.len());
         }
         Ok(Processors { allowed, first: (worker.unwrap_or(1) - 1).saturating_mul(config.threads) })
     }

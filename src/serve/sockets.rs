@@ -145,7 +145,7 @@ impl Sockets {
             (binds, 0) => binds.to_vec(),
             (binds, _) if binds.iter().any(|bind| matches!(bind, Bind::Inherited(_))) => binds.to_vec(),
             (binds, handed) => {
-                log::warn!("systemd has handed over {handed} sockets, which are not served: other places are named");
+                log::warn!("what systemd has handed over ({handed}) is not served: other places are named");
                 binds.to_vec()
             }
         };

@@ -215,6 +215,7 @@ impl Watcher {
         self.look(None);
         match self.judge.untold() {
             0 => {}
+            1 => log::warn!(target: TARGET, "the loop was held once more than was reported"),
             others => log::warn!(target: TARGET, "the loop was held {others} times more than was reported"),
         }
     }

@@ -10,7 +10,7 @@ impl Fleet {
     /// Replace all workers, one after the other, and each only once the next is ready. Asked again meanwhile, those are
     /// replaced again who have been already.
     pub(in crate::serve::master) fn roll(&mut self, now: Moment) {
-        log::info!(target: TARGET, "all {} workers are replaced, one after the other", self.wanted());
+        log::info!(target: TARGET, "{} replaced, one after the other", self.all());
         let left: Vec<usize> = self.roll.drain(..).collect();
         let again = (1..=self.wanted()).filter(|place| !left.contains(place));
         self.roll = left.iter().copied().chain(again).collect();

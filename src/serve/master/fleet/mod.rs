@@ -277,7 +277,15 @@ impl Fleet {
         if self.processes.values().all(is_new) && self.places.iter().all(|place| place.due.is_none()) {
             self.rolling = false;
             self.rolls += 1;
-            log::info!(target: TARGET, "all {} workers are new", self.wanted());
+            log::info!(target: TARGET, "{} new", self.all());
+        }
+    }
+
+    /// `all 2 workers are`.
+    fn all(&self) -> String {
+        match self.wanted() {
+            1 => "the one worker is".to_owned(),
+            workers => format!("all {workers} workers are"),
         }
     }
 

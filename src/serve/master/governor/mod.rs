@@ -239,7 +239,8 @@ impl Governor {
             FromWorker::Ended { cut: 0 } => {}
             FromWorker::Ended { cut } => {
                 if let Some(process) = self.fleet.process(id) {
-                    log::warn!(target: TARGET, "{process} has cut {} before their requests were answered", count(cut, "connection"));
+                    let cut = count(cut, "connection");
+                    log::warn!(target: TARGET, "{process} has ended {cut} before all requests there were answered");
                 }
             }
             FromWorker::Failed { text, .. } => self.fleet.failed(id, text),

@@ -15,7 +15,8 @@ use std::time::Duration;
 /// That there is none, or that it does not answer.
 pub(crate) fn show(view: &StatusView) -> io::Result<()> {
     let shown = evloop::run(async {
-        let (path, status) = match find(view.which.as_deref()).await? {
+        let found = find(view.which.as_deref()).await.map_err(|error| misread(view, error));
+        let (path, status) = match found? {
             Found::One(path, status) => (path, *status),
             Found::Several(servers) if view.watch.is_none() => return list(servers, view.json),
             Found::Several(servers) => {
@@ -25,7 +26,7 @@ pub(crate) fn show(view: &StatusView) -> io::Result<()> {
             }
         };
         match view.watch {
-            Some(period) => watch(&path, period, view.json).await,
+            Some(period) => watch(&path, status.pid, period, view.json).await,
             None => write(&if view.json { status.to_json() + "\n" } else { as_text(&status) }),
         }
     });
@@ -38,6 +39,16 @@ type Told = (PathBuf, io::Result<Status>);
 enum Found {
     One(PathBuf, Box<Status>),
     Several(Vec<Told>),
+}
+
+/// `--watch 2` is taken for the process of that number, and perhaps was not meant so.
+fn misread(view: &StatusView, error: io::Error) -> io::Error {
+    match &view.which {
+        Some(which) if view.watch.is_some() && which.parse::<u32>().is_ok() => {
+            io::Error::new(error.kind(), format!("{error}; seconds are told as --watch={which}"))
+        }
+        _ => error,
+    }
 }
 
 /// A number is that of a process; `./4711` would be a path.
@@ -54,7 +65,7 @@ async fn find(which: Option<&str>) -> io::Result<Found> {
         0 => {
             let folders: Vec<String> = control::folders().iter().map(|folder| folder.display().to_string()).collect();
             let text = format!(
-                "no server of this user has a control socket in {}; one without workers has none but by --control PATH",
+                "no server of this user has a control socket in {}; without workers, --control on gives it one",
                 folders.join(" or ")
             );
             Err(io::Error::new(io::ErrorKind::NotFound, text))
@@ -104,7 +115,10 @@ fn name(path: &Path, told: &io::Result<Status>) -> String {
 
 /// Asks again and again, until the server is gone. On a terminal the table stays where it is; elsewhere there is a line whenever
 /// something has changed, and as JSON one each time.
-async fn watch(path: &Path, period: Duration, json: bool) -> io::Result<()> {
+///
+/// # Errors
+/// In the end always: that the server is gone.
+async fn watch(path: &Path, pid: u32, period: Duration, json: bool) -> io::Result<()> {
     let in_place = !json && io::stdout().is_terminal();
     let (mut ticks, mut last) = (interval(period), String::new());
     ticks.set_missed_ticks(MissedTicks::Delay);
@@ -120,7 +134,7 @@ async fn watch(path: &Path, period: Duration, json: bool) -> io::Result<()> {
                 continue;
             }
             Ok(status) => status.to_line(),
-            Err(error) if error.kind() != io::ErrorKind::TimedOut => return Err(error), // it is gone
+            Err(error) if error.kind() != io::ErrorKind::TimedOut => return Err(gone(path, pid, error)),
             Err(error) if in_place => {
                 write(&frame(&error.to_string()))?;
                 continue;
@@ -135,6 +149,17 @@ async fn watch(path: &Path, period: Duration, json: bool) -> io::Result<()> {
             write(&(line.clone() + "\n"))?;
             last = line;
         }
+    }
+}
+
+/// Nobody tells any more at the path where that process has. What else it may be that it does not is told as it is.
+fn gone(path: &Path, pid: u32, error: io::Error) -> io::Error {
+    use io::ErrorKind::{ConnectionRefused, ConnectionReset, NotFound, UnexpectedEof};
+    match error.kind() {
+        kind @ (ConnectionRefused | ConnectionReset | NotFound | UnexpectedEof) => {
+            io::Error::new(kind, format!("the server in process {pid} is gone from {}", path.display()))
+        }
+        _ => error,
     }
 }
 

@@ -157,6 +157,9 @@ fn where_there_is_none_it_is_said_where_it_was_looked() {
     assert_eq!(complaint(&output), "evloop: there is no process 4294967295\n");
     let output = home.status(&[&process::id().to_string()]);
     assert!(complaint(&output).contains("has no control socket in "), "{output:?}");
+    assert!(complaint(&output).ends_with("; without workers, --control on gives it one\n"), "{output:?}");
+    let output = home.status(&["--watch", "4294967295"]);
+    assert_eq!(complaint(&output), "evloop: there is no process 4294967295; seconds are told as --watch=4294967295\n");
 }
 
 #[test]
@@ -178,7 +181,8 @@ fn a_watch_without_a_terminal_has_a_line_for_each_change_and_ends_with_the_serve
         "ready; connections: 0, open 0; requests: 1, open 0\nready; connections: 0, open 0; requests: 2, open 0\n";
     assert_eq!(str::from_utf8(&output.stdout).unwrap(), text);
     assert_eq!(output.status.code(), Some(1));
-    assert!(str::from_utf8(&output.stderr).unwrap().contains("11.sock"), "{output:?}");
+    let said = format!("evloop: the server in process 11 is gone from {}\n", path.display());
+    assert_eq!(str::from_utf8(&output.stderr).unwrap(), said);
 }
 
 #[test]
@@ -253,12 +257,29 @@ fn a_server_without_workers_tells_what_it_serves_until_it_ends() {
     assert_eq!((status.total().connections, status.total().connections_open), (5, 5));
     assert_eq!((status.workers.len(), status.workers[0].loops.len(), status.workers[0].pid), (1, 2, Some(server.id())));
     let output = home.status(&[control.to_str().unwrap()]);
-    assert!(printed(&output).contains("With one socket for all, of 5 connections loop "), "{output:?}");
+    assert!(printed(&output).contains("With one socket for all, 5 connections until now: too few"), "{output:?}");
 
     kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
     drop(clients);
     assert!(server.wait().unwrap().success());
     assert_eq!(ask().unwrap_err().kind(), io::ErrorKind::NotFound, "its file is removed");
+}
+
+#[test]
+fn a_server_without_workers_is_found_when_it_was_asked_to_be() {
+    let home = Home::new();
+    let mut server = Command::new(env!("CARGO_BIN_EXE_evloop"));
+    server.args(["serve", "--port=0", "--control=on"]).stdin(Stdio::null()).stderr(Stdio::null());
+    server.env("XDG_RUNTIME_DIR", home.0.path()).env("TMPDIR", home.0.path());
+    let mut server = server.stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    let output = home.status(&[]);
+    let text = printed(&output);
+    assert!(text.contains(&format!("process {}: ready, 1 loop", server.id())), "{said}: {text}");
+    kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+    assert!(server.wait().unwrap().success());
+    assert!(complaint(&home.status(&[])).contains("no server of this user"));
 }
 
 /// What a command writes on a terminal of 24 rows, until it ends.

@@ -2,6 +2,7 @@
 
 use super::{Command, Error};
 use lexopt::{Arg, Parser, ValueExt};
+use std::ffi::OsStr;
 use std::time::Duration;
 
 const HELP: &str = "\
@@ -14,8 +15,13 @@ Usage:
 
 Options:
   --json                      one line of JSON
-  --watch[=S]                 again and again, every second or every S
+  --watch[=S]                 again and again, every second or every S seconds,
+                              as --watch=0.2, until the server is gone
   -h, --help                  print this and exit
+
+A server has a control socket if it has workers, or by --control of `evloop
+serve`. It ends with 0, with 1 when there is no server or it is gone while it
+is watched, with 2 when an option is wrong.
 ";
 
 /// Which server to look at, and how.
@@ -35,15 +41,31 @@ pub(super) fn status(mut parser: Parser) -> Result<Command, Error> {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(HELP.to_owned())),
             Arg::Long("json") => view.json = true,
             Arg::Long("watch") => view.watch = Some(period(&mut parser)?),
-            Arg::Value(which) if view.which.is_none() => view.which = Some(which.string()?),
+            Arg::Value(which) if view.which.is_none() => view.which = Some(server(which.string()?)?),
             other => return Err(other.unexpected().into()),
         }
     }
     Ok(Command::Status(view))
 }
 
+/// A process or a path: what can only be meant as an address, or as seconds, is none.
+fn server(which: String) -> Result<String, Error> {
+    let ends_in_port = which.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    if which.contains("://") || ends_in_port && !which.contains('/') {
+        let what = "a server is told by the number of its process, or by the path of its control socket";
+        return Err(Error(format!("{what}, not by its address {which:?}")));
+    }
+    Ok(which)
+}
+
+/// What follows is a number of seconds if it can be nothing else: one without a fraction may be that of a process.
 fn period(parser: &mut Parser) -> Result<Duration, Error> {
-    let Some(value) = parser.optional_value() else { return Ok(Duration::from_secs(1)) };
+    let is_fraction = |word: &OsStr| {
+        let text = word.to_string_lossy();
+        text.contains('.') && text.parse::<f64>().is_ok()
+    };
+    let value = parser.optional_value().or_else(|| parser.raw_args().ok()?.next_if(is_fraction));
+    let Some(value) = value else { return Ok(Duration::from_secs(1)) };
     let text = value.to_string_lossy();
     let period = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     period

@@ -38,6 +38,7 @@ where
     drop(ear);
     match ended? {
         0 => log::info!("stopped, with all requests answered"),
+        1 => log::warn!("stopped, and 1 connection was ended before its requests were answered"),
         cut => log::warn!("stopped, and {cut} connections were ended before their requests were answered"),
     }
     Ok(())
@@ -59,7 +60,7 @@ pub(super) struct Alone {
 impl Alone {
     pub(super) fn new(config: &Config, places: Vec<String>, threads: usize) -> Alone {
         let for_systemd = notify::watchdog().map(|limit| limit / 4);
-        let for_control = matches!(config.control, Control::At(_)).then_some(TOLD_EVERY);
+        let for_control = matches!(config.control, Control::At(_) | Control::On).then_some(TOLD_EVERY);
         Alone {
             status: OwnStatus::new(config, places.clone(), threads),
             places,

@@ -46,12 +46,14 @@ pub enum Accept {
     ReusePort,
 }
 
-/// Where the master tells how its workers do.
+/// Where a server tells how it does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Control {
     /// With workers, at a socket named after the master's process in the user's runtime folder; without, nowhere.
     #[default]
     Auto,
+    /// With workers or without, at a socket named after the process in the user's runtime folder.
+    On,
     /// Nowhere.
     Off,
     /// At a Unix domain socket with this path.
@@ -308,7 +310,7 @@ impl Config {
         self
     }
 
-    /// Where it is told how the workers do.
+    /// Where it is told how the server does.
     pub fn control(mut self, control: Control) -> Config {
         self.control = control;
         self

@@ -176,7 +176,8 @@ pub(super) fn accept(value: &OsStr) -> Result<Accept, Wrong> {
 pub(super) fn control(value: &OsStr) -> Result<Control, Wrong> {
     match value.to_str() {
         Some("auto") => Ok(Control::Auto),
-        Some("none") => Ok(Control::Off),
+        Some("on") => Ok(Control::On),
+        Some("none" | "off") => Ok(Control::Off),
         _ => path(value).map(Control::At),
     }
 }

@@ -133,11 +133,14 @@ const WORKERS: &[Row] = &[
     })
     .help("the file for the number of the process that is to be told by signals")
     .elsewhere(&["-p", "pid", "pidfile"]),
-    Row::new("control", "PATH", "the path of a socket, auto or none", |draft, value| {
+    Row::new("control", "PATH", "the path of a socket, auto, on or none", |draft, value| {
         let control = read::control(value)?;
         draft.config(|config| config.control(control))
     })
-    .help("the socket where `evloop status` asks, or none; auto: with workers, one in the user's runtime folder")
+    .help(
+        "the socket where `evloop status` asks, or none; on: one in the user's runtime folder; auto: the same, with \
+         workers only",
+    )
     .default("auto")
     .elsewhere(&["control-socket"]),
 ];

@@ -161,6 +161,19 @@ fn value_may_be_left_out_where_the_option_alone_says_enough() {
 }
 
 #[test]
+fn control_socket_is_told_by_a_word_or_its_path() {
+    for (text, control) in [
+        ("auto", Control::Auto),
+        ("on", Control::On),
+        ("none", Control::Off),
+        ("off", Control::Off),
+        ("./on", Control::At("./on".into())),
+    ] {
+        assert_eq!(served(&["--control", text]), configured(|config| config.control(control)), "{text}");
+    }
+}
+
+#[test]
 fn words_of_uvicorn_for_levels_are_known() {
     assert_eq!(served(&["--log-level=warning"]).log_level, LevelFilter::Warn);
     assert_eq!(served(&["--log-level=critical"]).log_level, LevelFilter::Error);

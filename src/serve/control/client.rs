@@ -116,5 +116,6 @@ pub async fn of_process(pid: u32) -> io::Result<(PathBuf, Status)> {
         }
     }
     let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-    not_found(format!("process {pid} has no control socket in {}", folders.join(" or ")))
+    let folders = folders.join(" or ");
+    not_found(format!("process {pid} has no control socket in {folders}; without workers, --control on gives it one"))
 }

@@ -46,8 +46,9 @@ impl ControlSocket {
                 Ok(socket) => Ok(Some(socket)),
                 Err(error) => Err(io::Error::new(error.kind(), format!("there is no control socket: {error}"))),
             },
-            Control::Auto if master => Ok(ControlSocket::in_first_of(folders())),
-            Control::Auto | Control::Off => Ok(None),
+            Control::Auto if !master => Ok(None),
+            Control::Auto | Control::On => Ok(ControlSocket::in_first_of(folders())),
+            Control::Off => Ok(None),
         }
     }
 

@@ -28,6 +28,9 @@ const GROUPS: [(&str, usize); 2] = [("connections", OPEN), ("requests", REQUESTS
 const HEADS: [&str; COLUMNS] =
     ["worker", "pid", "state", "age", "died", "open", "all", "share", "all", "per s", "lag", "pool", "memory"];
 
+/// So many connections for each loop say something about how evenly they fall; of fewer, chance has most to say.
+const SPREAD_MIN: u64 = 10;
+
 type Row = [String; COLUMNS];
 
 impl fmt::Display for Status {
@@ -64,7 +67,7 @@ impl Status {
         text
     }
 
-    /// The status in one line, without what changes where nothing happens.
+    /// The status in one line, without what changes where nothing happens. Counts are those of [`total`](Status::total).
     #[must_use]
     pub fn to_line(&self) -> String {
         let all = self.total();
@@ -76,7 +79,11 @@ impl Status {
             }
         }
         let workers: Vec<String> = states.iter().map(|(state, workers)| format!("{workers} {state}")).collect();
-        let workers = workers.join(", ");
+        let died = match sum(self.workers.iter().map(|worker| worker.restarts)) {
+            0 => String::new(),
+            times => format!(", died {}", counted(times, "time")),
+        };
+        let workers = workers.join(", ") + &died;
         let workers = if self.master { format!(", workers: {workers}") } else { String::new() };
         format!(
             "{}{workers}; connections: {}, open {}; requests: {}, open {}",
@@ -172,6 +179,10 @@ impl Status {
             Accept::Shared => "one socket for all",
             Accept::ReusePort => "a socket each",
         };
+        if all < SPREAD_MIN * each.len() as u64 {
+            let all = counted(all, "connection");
+            return Some(format!("With {how}, {all} until now: too few to tell how evenly they fall."));
+        }
         Some(format!(
             "With {how}, of {} {} took the most, {},\nand {} the fewest, {}; {} each would be even.",
             counted(all, "connection"),

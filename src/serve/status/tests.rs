@@ -115,8 +115,31 @@ fn a_worker_without_a_process_is_shown_without_numbers() {
 
 #[test]
 fn a_line_has_the_workers_by_their_states() {
-    let line = "ready, workers: 2 ready, 1 hanging; connections: 1,250, open 9; requests: 1,240,666, open 3";
+    let line =
+        "ready, workers: 2 ready, 1 hanging, died 2 times; connections: 1,250, open 9; requests: 1,240,666, open 3";
     assert_eq!(with_workers().to_line(), line);
+}
+
+#[test]
+fn those_who_are_gone_count_in_a_line_as_in_the_table() {
+    let gone = Status { past: Past { requests: 7, connections: 5 }, ..with_workers() };
+    let none = Status { past: Past::default(), ..with_workers() };
+    assert!(gone.to_line().contains("connections: 1,205, open 9; requests: 1,235,673, open 3"), "{}", gone.to_line());
+    assert!(none.to_line().contains("connections: 1,200, open 9; requests: 1,235,666, open 3"), "{}", none.to_line());
+}
+
+#[test]
+fn spread_of_few_connections_is_not_judged() {
+    let spread = |one, other| {
+        let workers = vec![worker(1, vec![beat(one, 1)]), worker(2, vec![beat(other, 1)])];
+        let text = Status { workers, past: Past::default(), ..with_workers() }.to_text(100, false);
+        text.split_once("\n\nWith ").map(|(_, spread)| spread.trim_end().to_owned())
+    };
+    assert_eq!(spread(0, 0), None);
+    let one = "one socket for all, 1 connection until now: too few to tell how evenly they fall.";
+    assert_eq!(spread(1, 0).as_deref(), Some(one));
+    assert!(spread(19, 0).unwrap().contains("19 connections until now: too few"));
+    assert!(spread(19, 1).unwrap().contains("of 20 connections worker 1 took the most, 95.0%"));
 }
 
 #[test]

@@ -14,7 +14,8 @@ Usage:
   evloop trace FILE           a trace that evloop wrote, as a time line
   evloop why FILE A B         which wakes made task A run before task B
   evloop step [NAME]          small programs, one turn of their loop at a key
-The last five have a --help each.
+The last five have a --help each. What holds if an option is not given stands
+behind it in [brackets].
 ";
 
 const AFTER: &str = "
@@ -33,7 +34,8 @@ one, SIGTTIN and SIGTTOU add and remove one, SIGUSR2 hands over to a new master
 from the program as it is on the disk then.
 
 It ends with 0 when it was told to, with 1 when it cannot listen, with 2 when an
-option is wrong, with 3 when what is served, or a worker, does not start.
+option is wrong, with 3 when what is served, or a worker, does not start, and
+with 130 when it was told twice.
 ";
 
 /// Where the help of an option begins, and where it ends at the latest.

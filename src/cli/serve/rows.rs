@@ -18,8 +18,8 @@ pub(in crate::cli) const GROUPS: &[Group] = &[
     Group { title: "Processes and threads", rows: WORKERS },
     Group { title: "HTTP", rows: HTTP },
     Group { title: "Log", rows: LOG },
-    Group { title: "Time-outs, in seconds, as 0.5; or none", rows: TIMEOUTS },
-    Group { title: "Limits, numbers or none", rows: LIMITS },
+    Group { title: "Time-outs, in seconds (as 0.5) or none", rows: TIMEOUTS },
+    Group { title: "Limits, a number or none", rows: LIMITS },
     Group { title: "To see it turn", rows: TRACE },
 ];
 
@@ -39,7 +39,7 @@ const WHAT: &[Row] = &[
         draft.serve.listing = read::flag(value)?;
         Ok(())
     })
-    .help("list folders that have no index.html")
+    .help("list the files of folders that have no index.html")
     .belongs_to("dir"),
 ];
 
@@ -63,14 +63,14 @@ const WHERE: &[Row] = &[
         draft.socket = Some(read::unix(value)?);
         Ok(())
     })
-    .help("the path of a Unix domain socket to listen on")
+    .help("path of a Unix domain socket to listen on")
     .place(Place::Unix)
     .elsewhere(&["unix", "socket"]),
     Row::new("fd", "N", "the number of a descriptor", |draft, value| {
         draft.socket = Some(read::descriptor(value)?);
         Ok(())
     })
-    .help("the number of a socket that listens already")
+    .help("the number of an open descriptor, a socket that listens already")
     .place(Place::Inherited),
     Row::new("bind", "ADDR", "HOST:PORT, :PORT, [::1]:PORT, unix:PATH or fd://N", |draft, value| {
         let bind = read::bind(value)?;
@@ -103,7 +103,7 @@ const WORKERS: &[Row] = &[
     })
     .help(
         "processes that serve; with more than one, this one is their master and replaces those that die or hang; \
-         $WEB_CONCURRENCY, too",
+         WEB_CONCURRENCY is its variable, too",
     )
     .default("1")
     .shared_variable("WEB_CONCURRENCY")
@@ -131,7 +131,7 @@ const WORKERS: &[Row] = &[
         let file = read::path(value)?;
         draft.config(|config| config.pid_file(Some(file)))
     })
-    .help("the file for the number of the process that is to be told by signals")
+    .help("the file for the number of the process to which signals are sent")
     .elsewhere(&["-p", "pid", "pidfile"]),
     Row::new("control", "PATH", "the path of a socket, auto, on or none", |draft, value| {
         let control = read::control(value)?;
@@ -230,7 +230,7 @@ const TIMEOUTS: &[Row] = &[
         draft.timeouts.body = read::seconds(value)?;
         Ok(())
     })
-    .help("for its body to go on")
+    .help("for the next piece of its body to come")
     .default("20"),
     Row::new("timeout-write", "S", SECONDS, |draft, value| {
         draft.timeouts.write = read::seconds(value)?;
@@ -249,21 +249,21 @@ const TIMEOUTS: &[Row] = &[
         let limit = read::seconds(value)?;
         draft.config(|config| config.timeout_graceful(limit))
     })
-    .help("for requests to end after Ctrl-C")
+    .help("for requests to end after Ctrl-C or SIGTERM")
     .default("10")
     .elsewhere(&["graceful-timeout"]),
     Row::new("timeout-worker", "S", SECONDS, |draft, value| {
         let limit = read::seconds(value)?;
         draft.config(|config| config.timeout_worker(limit))
     })
-    .help("for a worker's loops to turn, or it is replaced")
+    .help("for a loop of a worker to turn, or the worker is replaced")
     .default("30")
     .elsewhere(&["-t", "timeout", "timeout-worker-healthcheck"]),
     Row::new("timeout-worker-start", "S", SECONDS, |draft, value| {
         let limit = read::seconds(value)?;
         draft.config(|config| config.timeout_worker_start(limit))
     })
-    .help("for a worker to be ready, or it is replaced")
+    .help("for a new worker to be ready, or it has failed")
     .default("60"),
 ];
 

@@ -8,6 +8,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+/// What a master says once it governs, and has written its pid file: the old one may have ended a moment before.
+const GOVERNS: &str = "master in process";
+
 /// The process that is named in that file; `None` while there is none.
 fn named_in(file: &Path) -> Option<u32> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
@@ -34,6 +37,7 @@ fn upgrade(arguments: &[&str]) {
     served.signal(SignalKind::USER_DEFINED_2);
     assert_eq!(served.status().code(), Some(0));
     processes::until_ended(&old);
+    served.until_said(GOVERNS, 2);
     let master = named_in(&file).unwrap();
     assert!(!old.contains(&master) && processes::is_there(master));
     assert_eq!(processes::living_children(master).len(), 2);
@@ -52,10 +56,11 @@ fn upgrade_keeps_a_unix_socket() {
     let arguments = ["--workers=2", "--uds", path.to_str().unwrap(), "--pid-file", file.to_str().unwrap()];
     let mut served = Served::run(&mut evloop(&arguments));
     served.until_said(READY, 2);
-    for _ in 0..2 {
+    for upgrades in 1..=2 {
         let old = named_in(&file).unwrap();
         kill(old, SignalKind::USER_DEFINED_2).unwrap();
         processes::until_ended(&[old]);
+        served.until_said(GOVERNS, 1 + upgrades);
         Connection::begun(&Place::Unix(path.clone()), "/plaintext").answer().unwrap();
     }
     assert_eq!(served.status().code(), Some(0));

@@ -81,8 +81,8 @@ fn this_process() -> String {
     serve::worker().map_or_else(|| format!("process {pid}"), |number| format!("worker {number} (process {pid})"))
 }
 
-/// Writes to the standard error whose loop it is and what each task waits for, whenever SIGUSR1 comes; not SIGQUIT, as the JVM and Go have it,
-/// because supervisors end servers of Python and nginx by that.
+/// Writes to the standard error whose loop it is and what each task waits for, whenever SIGUSR1 comes; not SIGQUIT, as the JVM
+/// and Go have it, because supervisors end servers of Python and nginx by that.
 fn tell_on_signal(whose: String) -> io::Result<()> {
     let mut asked = signal(SignalKind::USER_DEFINED_1)?;
     let teller = async move {

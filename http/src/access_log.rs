@@ -12,7 +12,7 @@ use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Under which name the lines are logged.
 pub const TARGET: &str = "evloop::access";
@@ -77,6 +77,9 @@ static WORKER: AtomicUsize = AtomicUsize::new(0);
 pub fn set_worker(number: usize) {
     WORKER.store(number, Relaxed);
 }
+
+/// The last second of the year 9999 since 1970, past which RFC 3339 has no room.
+const TIME_MAX: Duration = Duration::from_secs(253_402_300_799);
 
 /// Who writes a line.
 #[derive(Debug, Clone, Copy)]
@@ -150,7 +153,8 @@ struct Json<'a> {
 impl fmt::Display for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Entry { client, line, status, body_bytes, took, .. } = self.entry;
-        write!(f, "{{\"time\":\"{}\"", format_rfc3339_millis(self.time))?;
+        let time = self.time.clamp(UNIX_EPOCH, UNIX_EPOCH + TIME_MAX);
+        write!(f, "{{\"time\":\"{}\"", format_rfc3339_millis(time))?;
         if let Some(worker) = self.by.worker {
             write!(f, ",\"worker\":{worker}")?;
         }
@@ -184,10 +188,12 @@ impl fmt::Display for Escaped<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::UNIX_EPOCH;
 
     fn json(entry: &Entry<'_>, worker: Option<usize>) -> String {
-        let time = UNIX_EPOCH + Duration::from_millis(1_763_798_400_250);
+        json_at(entry, worker, UNIX_EPOCH + Duration::from_millis(1_763_798_400_250))
+    }
+
+    fn json_at(entry: &Entry<'_>, worker: Option<usize>, time: SystemTime) -> String {
         Json { entry, time, by: By { worker, pid: 4711 } }.to_string()
     }
 
@@ -237,5 +243,15 @@ mod tests {
         assert!(common.ends_with("\"-\" 400 11 0.000000"), "{common}");
         let json = json(&entry, None);
         assert!(json.ends_with("Z\",\"pid\":4711,\"status\":400,\"bytes\":11,\"seconds\":0.000000}"), "{json}");
+    }
+
+    #[test]
+    fn clock_that_is_far_off_is_told_as_far_as_the_form_has_room() {
+        let date = Date::at(0);
+        let status = StatusCode::OK;
+        let entry = Entry { date: &date, client: None, line: None, status, body_bytes: 0, took: Duration::ZERO };
+        let [early, late] = [UNIX_EPOCH - Duration::from_secs(1), UNIX_EPOCH + 2 * TIME_MAX];
+        assert!(json_at(&entry, None, early).starts_with("{\"time\":\"1970-01-01T00:00:00.000Z\""));
+        assert!(json_at(&entry, None, late).starts_with("{\"time\":\"9999-12-31T23:59:59.000Z\""));
     }
 }

@@ -314,7 +314,7 @@ mod tests {
         (0..OUTBOX_MAX * 2).for_each(beat);
         assert_eq!(mail.len(), OUTBOX_MAX, "who does not read is not told all");
         reporter.ready();
-        reporter.retiring();
+        reporter.retiring(1);
         assert_eq!(mail.len(), OUTBOX_MAX + 2);
     }
 }

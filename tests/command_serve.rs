@@ -203,7 +203,7 @@ fn folder_that_is_missing_is_named_whatever_was_to_be_in_it() {
         }
     }
     let (status, said) = refused(&mut evloop(&["--port=0", "--dir", missing.to_str().unwrap()]));
-    assert_eq!((status, said), (Some(1), format!("evloop: there is no folder {}\n", missing.display())));
+    assert_eq!((status, said), (Some(2), format!("evloop: there is no folder {}\n", missing.display())));
     fs::remove_dir_all(folder).unwrap();
 }
 

@@ -1,11 +1,14 @@
 //! What a handler may give in place of a response.
 
 use super::response::Response;
+use super::routed::{self, Streaming};
+use crate::asgi::{self, Send};
 use crate::codec::encode::FieldLine;
 use crate::error::Error;
 use crate::message::StatusCode;
 use bytes::Bytes;
 use std::borrow::Cow;
+use std::task::Context;
 
 /// What a handler may give.
 ///
@@ -24,6 +27,17 @@ use std::borrow::Cow;
 pub trait IntoResponse {
     /// The response.
     fn into_response(self) -> Response;
+
+    /// Sends the response; if its body is a stream, that comes back. Text and bytes do so without a [`Response`] between,
+    /// which is large to move about.
+    #[doc(hidden)]
+    #[inline]
+    fn answer(self, send: Send, cx: &mut Context<'_>) -> asgi::Result<Option<Streaming>>
+    where
+        Self: Sized,
+    {
+        routed::answer(send, self.into_response(), cx)
+    }
 }
 
 impl IntoResponse for Response {
@@ -34,15 +48,24 @@ impl IntoResponse for Response {
 }
 
 impl IntoResponse for &'static str {
-    #[inline]
     fn into_response(self) -> Response {
         Response::text(Bytes::from_static(self.as_bytes()))
+    }
+
+    #[inline]
+    fn answer(self, send: Send, _: &mut Context<'_>) -> asgi::Result<Option<Streaming>> {
+        whole(send, FieldLine::TEXT_PLAIN, self.as_bytes())
     }
 }
 
 impl IntoResponse for String {
     fn into_response(self) -> Response {
         Response::text(self)
+    }
+
+    #[inline]
+    fn answer(self, send: Send, _: &mut Context<'_>) -> asgi::Result<Option<Streaming>> {
+        whole(send, FieldLine::TEXT_PLAIN, self.as_bytes())
     }
 }
 
@@ -58,6 +81,11 @@ impl IntoResponse for Cow<'static, str> {
 impl IntoResponse for Bytes {
     fn into_response(self) -> Response {
         Response::of(FieldLine::OCTET_STREAM, self)
+    }
+
+    #[inline]
+    fn answer(self, send: Send, _: &mut Context<'_>) -> asgi::Result<Option<Streaming>> {
+        whole(send, FieldLine::OCTET_STREAM, &self)
     }
 }
 
@@ -137,6 +165,11 @@ impl<T: IntoResponse> IntoResponse for Option<T> {
     fn into_response(self) -> Response {
         self.ok_or(StatusCode::NOT_FOUND).into_response()
     }
+
+    #[inline]
+    fn answer(self, send: Send, cx: &mut Context<'_>) -> asgi::Result<Option<Streaming>> {
+        self.ok_or(StatusCode::NOT_FOUND).answer(send, cx)
+    }
 }
 
 impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
@@ -146,6 +179,24 @@ impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
             Err(error) => error.into_response(),
         }
     }
+
+    #[inline]
+    fn answer(self, send: Send, cx: &mut Context<'_>) -> asgi::Result<Option<Streaming>> {
+        match self {
+            Ok(value) => value.answer(send, cx),
+            Err(error) => error.answer(send, cx),
+        }
+    }
+}
+
+/// Sends a response of 200 that is all here.
+#[inline]
+fn whole(mut send: Send, content_type: FieldLine, body: &[u8]) -> asgi::Result<Option<Streaming>> {
+    send.respond_with(StatusCode::OK, body, |head| {
+        head.line(content_type);
+        Ok(())
+    })?;
+    Ok(None)
 }
 
 /// Text that a status says by itself.

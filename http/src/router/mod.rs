@@ -354,19 +354,19 @@ impl Router {
 
     /// Where a request goes whose path has no handlers.
     #[cold]
-    fn leave(&self, scope: Scope, receive: Receive, send: &Send) -> Way {
+    fn leave(&self, scope: Scope, receive: Receive, send: Send) -> Way {
         let (path, method) = (scope.route_path_bytes(), scope.method());
         if method == Method::Connect {
-            return given(StatusCode::NOT_IMPLEMENTED);
+            return given(send, StatusCode::NOT_IMPLEMENTED);
         }
         if let Some((app, bytes)) = self.mounts.find(path) {
-            return Way::Mounted(app.call(scope.mounted(bytes), receive, send.clone()));
+            return Way::Mounted(app.call(scope.mounted(bytes), receive, send));
         }
         match &self.fallback {
-            _ if method == Method::Trace => given(StatusCode::NOT_IMPLEMENTED),
-            _ if path == b"*" => given(options(allow(self.methods.iter().map(String::as_str)))),
-            Some(route) => Way::Handler(route.call(scope, receive)),
-            None => given(StatusCode::NOT_FOUND),
+            _ if method == Method::Trace => given(send, StatusCode::NOT_IMPLEMENTED),
+            _ if path == b"*" => given(send, options(allow(self.methods.iter().map(String::as_str)))),
+            Some(route) => Way::Handler(route.call(scope, receive, send)),
+            None => given(send, StatusCode::NOT_FOUND),
         }
     }
 }
@@ -388,22 +388,22 @@ impl App for Router {
     fn call(&self, scope: Scope, receive: Receive, send: Send) -> Routed {
         let way = match self.tree.find(scope.route_path_bytes()) {
             Some(methods) => match methods.find(&scope) {
-                Some(route) => Way::Handler(route.call(scope, receive)),
-                None => no_handler(methods, scope.method()),
+                Some(route) => Way::Handler(route.call(scope, receive, send)),
+                None => no_handler(send, methods, scope.method()),
             },
-            None => self.leave(scope, receive, &send),
+            None => self.leave(scope, receive, send),
         };
-        Routed { way, send }
+        Routed { way }
     }
 }
 
 /// What is said on a path that has handlers, but none for this method.
 #[cold]
-fn no_handler(methods: &Methods, method: Method) -> Way {
+fn no_handler(send: Send, methods: &Methods, method: Method) -> Way {
     match method {
-        Method::Connect | Method::Trace => given(StatusCode::NOT_IMPLEMENTED),
-        Method::Options => given(options(methods.allow())),
-        _ => given(StatusCode::METHOD_NOT_ALLOWED.into_response().with_header("allow", methods.allow())),
+        Method::Connect | Method::Trace => given(send, StatusCode::NOT_IMPLEMENTED),
+        Method::Options => given(send, options(methods.allow())),
+        _ => given(send, StatusCode::METHOD_NOT_ALLOWED.into_response().with_header("allow", methods.allow())),
     }
 }
 
@@ -411,8 +411,8 @@ fn options(allow: String) -> Response {
     Response::new(StatusCode::NO_CONTENT).with_header("allow", allow)
 }
 
-fn given(response: impl IntoResponse) -> Way {
-    Way::Given(Some(Box::new(response.into_response())))
+fn given(send: Send, response: impl IntoResponse) -> Way {
+    Way::Given(Some(Box::new((response.into_response(), send))))
 }
 
 #[cfg(test)]

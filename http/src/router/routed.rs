@@ -5,7 +5,6 @@ use super::response::{Body, Response};
 use super::stream::BodyStream;
 use crate::asgi::{self, Send};
 use crate::codec::encode::ResponseHead;
-use crate::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,17 +13,17 @@ use std::task::{Context, Poll, ready};
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Routed {
     pub(super) way: Way,
-    pub(super) send: Send,
 }
 
 /// How far it is.
 pub(super) enum Way {
-    Handler(Pooled<Response>),
+    /// A handler, which leaves the pieces of its body, if that is a stream.
+    Handler(Pooled<asgi::Result<Option<Streaming>>>),
     /// An application that is mounted, which sends by itself.
     Mounted(Pooled<asgi::Result>),
     /// What the router says in a handler's place.
-    Given(Option<Box<Response>>),
-    Stream(Pin<Box<dyn BodyStream>>),
+    Given(Option<Box<(Response, Send)>>),
+    Stream(Streaming),
 }
 
 impl fmt::Debug for Routed {
@@ -44,27 +43,31 @@ impl Future for Routed {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<asgi::Result> {
         let this = &mut *self;
         loop {
-            let response = match &mut this.way {
-                Way::Handler(call) => ready!(Pin::new(call).poll(cx)),
+            let streaming = match &mut this.way {
+                Way::Handler(call) => ready!(Pin::new(call).poll(cx))?,
                 Way::Mounted(call) => return Pin::new(call).poll(cx),
-                Way::Given(response) => *response.take().expect("a future is not polled after it was ready"),
-                Way::Stream(stream) => return pump(stream, &mut this.send, cx),
+                Way::Given(given) => {
+                    let (response, send) = *given.take().expect("a future is not polled after it was ready");
+                    answer(send, response, cx)?
+                }
+                Way::Stream(streaming) => return streaming.pump(cx),
             };
-            match answer(&mut this.send, response, cx)? {
-                Some(stream) => this.way = Way::Stream(stream),
+            match streaming {
+                Some(streaming) => this.way = Way::Stream(streaming),
                 None => return Poll::Ready(Ok(())),
             }
         }
     }
 }
 
+/// A response whose body is a stream, and under way.
+pub struct Streaming {
+    stream: Pin<Box<dyn BodyStream>>,
+    send: Send,
+}
+
 /// Writes a response, but for a body that is a stream: that comes back.
-#[inline]
-fn answer(
-    send: &mut Send,
-    response: Response,
-    cx: &mut Context<'_>,
-) -> Result<Option<Pin<Box<dyn BodyStream>>>, Error> {
+pub(super) fn answer(mut send: Send, response: Response, cx: &mut Context<'_>) -> asgi::Result<Option<Streaming>> {
     let Response { head, body } = response;
     let write_fields = |out: &mut ResponseHead<'_>| {
         head.content_type.into_iter().chain(head.line).for_each(|line| out.line(line));
@@ -83,18 +86,26 @@ fn answer(
             if matches!(first, Poll::Ready(None)) || send.omits_body() {
                 return send.response_end().map(|()| None);
             }
-            Ok(Some(stream))
+            Ok(Some(Streaming { stream, send }))
         }
     }
 }
 
-/// Moves a stream's pieces to the connection, as there is room for them.
-fn pump(stream: &mut Pin<Box<dyn BodyStream>>, send: &mut Send, cx: &mut Context<'_>) -> Poll<asgi::Result> {
-    loop {
-        ready!(send.poll_room(cx))?;
-        match ready!(stream.as_mut().poll_piece(cx))? {
-            Some(piece) => send.push(&piece)?,
-            None => return Poll::Ready(send.response_end()),
+impl fmt::Debug for Streaming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streaming").finish_non_exhaustive()
+    }
+}
+
+impl Streaming {
+    /// Moves the pieces to the connection, as there is room for them.
+    fn pump(&mut self, cx: &mut Context<'_>) -> Poll<asgi::Result> {
+        loop {
+            ready!(self.send.poll_room(cx))?;
+            match ready!(self.stream.as_mut().poll_piece(cx))? {
+                Some(piece) => self.send.push(&piece)?,
+                None => return Poll::Ready(self.send.response_end()),
+            }
         }
     }
 }

@@ -53,6 +53,18 @@ fn many_kinds_can_be_a_response() {
 }
 
 #[test]
+fn value_that_sends_itself_says_what_its_response_would() {
+    assert_eq!(given("text"), given("text".into_response()));
+    assert_eq!(given("text".to_owned()), given("text".to_owned().into_response()));
+    assert_eq!(given(Bytes::from_static(b"x")), given(Bytes::from_static(b"x").into_response()));
+    assert_eq!(given(Some("text")), given(Some("text").into_response()));
+    assert_eq!(given(None::<&str>), given(None::<&str>.into_response()));
+    assert_eq!(given(Ok::<_, StatusCode>("text")), given(Ok::<_, StatusCode>("text").into_response()));
+    let pieces = || Some(Response::pieces(["a", "b"]));
+    assert_eq!(given(pieces()), given(pieces().into_response()));
+}
+
+#[test]
 fn fields_come_along_in_a_tuple() {
     let text = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\nx-a: 1\r\nx-b: 2\r\ncontent-length: 4\r\n\r\ntext";
     assert_eq!(given(([("x-a", "1"), ("x-b", "2")], "text")), text);

@@ -421,10 +421,16 @@ fn write_all<S: Stream>(stream: &mut S, cx: &mut Context<'_>, out: &mut BytesMut
 }
 
 /// The exchange, for the next request: this one, unless the application keeps a part of it.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "two comparisons, twice in each request")]
 fn own(exchange: &mut Rc<Exchange>) -> &mut Exchange {
     if Rc::get_mut(exchange).is_none() {
-        *exchange = Rc::new(exchange.move_on());
+        part_from(exchange);
     }
     Rc::get_mut(exchange).expect("just made, or just looked at")
+}
+
+#[cold]
+fn part_from(exchange: &mut Rc<Exchange>) {
+    *exchange = Rc::new(exchange.move_on());
 }

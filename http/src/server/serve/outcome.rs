@@ -111,6 +111,14 @@ impl<S: Stream, A: App> Serve<S, A> {
     #[inline]
     pub(super) fn note(&mut self) {
         let working = self.working.as_mut().expect("held until the connection is idle");
+        if working.began.is_some() {
+            self.log();
+        }
+    }
+
+    #[inline(never)]
+    fn log(&mut self) {
+        let working = self.working.as_mut().expect("held until the connection is idle");
         if let Some(began) = working.began.take() {
             let scope = Scope::new(Rc::clone(&working.exchange));
             if let Some(entry) = Entry::of(&scope, &self.shared.date(), now().saturating_duration_since(began)) {

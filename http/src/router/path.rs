@@ -110,10 +110,8 @@ pub(super) struct Tree<T> {
 /// Values by whole paths.
 #[derive(Debug)]
 struct Whole<T> {
-    /// Sorted by length, then by text.
-    paths: Vec<(Box<[u8]>, T)>,
-    /// Where the paths of each length begin: mostly there is one of a length, or none, and one comparison tells.
-    begins: Vec<usize>,
+    /// Those of each length, sorted: mostly there is one, or none, and one comparison tells.
+    by_length: Vec<Vec<(Box<[u8]>, T)>>,
 }
 
 #[derive(Debug)]
@@ -127,7 +125,7 @@ struct Node<T> {
 
 impl<T> Default for Tree<T> {
     fn default() -> Self {
-        Tree { whole: Whole { paths: Vec::new(), begins: vec![0] }, root: Node::new() }
+        Tree { whole: Whole { by_length: Vec::new() }, root: Node::new() }
     }
 }
 
@@ -181,26 +179,25 @@ impl<T: Default> Whole<T> {
     /// The value of a path, made if there is none.
     fn entry(&mut self, path: Box<[u8]>) -> &mut T {
         let length = path.len();
-        if self.begins.len() < length + 2 {
-            self.begins.resize(length + 2, self.paths.len());
+        if self.by_length.len() <= length {
+            self.by_length.resize_with(length + 1, Vec::new);
         }
-        let at = match search(&self.paths, &path) {
+        let paths = &mut self.by_length[length];
+        let at = match search(paths, &path) {
             Ok(at) => at,
             Err(at) => {
-                self.paths.insert(at, (path, T::default()));
-                self.begins[length + 1..].iter_mut().for_each(|begin| *begin += 1);
+                paths.insert(at, (path, T::default()));
                 at
             }
         };
-        &mut self.paths[at].1
+        &mut paths[at].1
     }
 }
 
 impl<T> Whole<T> {
     #[inline]
     fn find(&self, path: &[u8]) -> Option<&T> {
-        let &[begin, end] = self.begins.get(path.len()..path.len() + 2)? else { return None };
-        match &self.paths[begin..end] {
+        match &self.by_length.get(path.len())?[..] {
             [(known, value)] => (**known == *path).then_some(value),
             several => search(several, path).ok().map(|at| &several[at].1),
         }
@@ -242,7 +239,7 @@ impl<T> Node<T> {
 }
 
 /// Where a text is among sorted ones, or would be.
-#[inline]
+#[inline(never)]
 fn search<T>(sorted: &[(Box<[u8]>, T)], text: &[u8]) -> Result<usize, usize> {
     sorted.binary_search_by(|(known, _)| known.len().cmp(&text.len()).then_with(|| (**known).cmp(text)))
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, UNIX_EPOCH};
 /// The last second of the year 9999, past which the format has no room.
 const SECOND_MAX: u64 = 253_402_300_799;
 
-/// `date: `, the 29 bytes of the date, the line's end and the head's.
+/// The end of the line before, `date: `, the 29 bytes of the date, the line's end and the head's.
 const TAIL_BYTES: usize = NAME.len() + DATE_BYTES + 4;
-const NAME: &[u8] = b"date: ";
+const NAME: &[u8] = b"\r\ndate: ";
 const DATE_BYTES: usize = 29;
 
 /// A moment in the one format HTTP has for it (IMF-fixdate, RFC 9110 section 5.6.7).
@@ -22,7 +22,8 @@ const DATE_BYTES: usize = 29;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Date {
-    /// The field and the empty line after it, for a head ends with its date, and one copy is cheaper than three.
+    /// The field with the end of the line before it and the empty line after it, for a head ends with its date, and one copy
+    /// is cheaper than four.
     ///
     /// Invariant: ASCII.
     tail: [u8; TAIL_BYTES],
@@ -33,7 +34,7 @@ impl Date {
     pub fn at(unix_second: u64) -> Date {
         let time = UNIX_EPOCH + Duration::from_secs(unix_second.min(SECOND_MAX));
         let mut text = Text::default();
-        write!(text, "date: {}\r\n\r\n", httpdate::HttpDate::from(time)).expect("an IMF-fixdate has 29 bytes");
+        write!(text, "\r\ndate: {}\r\n\r\n", httpdate::HttpDate::from(time)).expect("an IMF-fixdate has 29 bytes");
         debug_assert_eq!(text.length, TAIL_BYTES);
         Date { tail: text.bytes }
     }
@@ -50,7 +51,13 @@ impl Date {
 
     /// The Date field, its line end, and the empty line that ends a head.
     #[inline]
-    pub(super) fn tail(&self) -> &[u8; TAIL_BYTES] {
+    pub(super) fn tail(&self) -> &[u8] {
+        &self.tail[2..]
+    }
+
+    /// The same behind a line that has not ended.
+    #[inline]
+    pub(super) fn next_line(&self) -> &[u8; TAIL_BYTES] {
         &self.tail
     }
 }
@@ -114,7 +121,8 @@ mod tests {
     #[test]
     fn the_tail_is_the_field_and_the_end_of_the_head() {
         let date = Date::at(784_111_777);
-        assert_eq!(&date.tail()[..], b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n");
+        assert_eq!(date.tail(), b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n");
+        assert_eq!(&date.next_line()[..], b"\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n");
         assert_eq!(date.as_bytes(), date.to_string().as_bytes());
     }
 }

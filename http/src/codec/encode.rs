@@ -222,32 +222,28 @@ impl<'a> ResponseHead<'a> {
     ///
     /// Interim answers and 204 get no framing whatever is asked for, because they may not have any (RFC 9110 section
     /// 8.6, RFC 9112 section 6.1); a 304 may tell the length it would have had.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "each kind of response has its own, and passes through it once")]
     pub fn finish(mut self, body: BodyFraming, connection: ConnectionField, date: &Date) {
+        let may_be_framed = !self.status.is_informational() && self.status != StatusCode::NO_CONTENT;
         match body {
-            BodyFraming::Close | BodyFraming::None => {}
-            _ if self.status.is_informational() || self.status == StatusCode::NO_CONTENT => {}
-            BodyFraming::Length(length) => {
-                let mut digits = itoa::Buffer::new();
+            BodyFraming::Length(length) if may_be_framed => {
                 self.out.extend_from_slice(b"content-length: ");
-                self.out.extend_from_slice(digits.format(length).as_bytes());
+                self.out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+                if self.unusual == 0 && connection == ConnectionField::Omit {
+                    self.out.extend_from_slice(date.next_line());
+                    self.finished = true;
+                    return;
+                }
                 self.out.extend_from_slice(b"\r\n");
             }
-            BodyFraming::Chunked => self.out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+            BodyFraming::Chunked if may_be_framed => self.out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+            _ => {}
         }
-        if self.unusual != 0 {
-            return self.finish_unusually(connection, date);
-        }
-        match connection {
-            ConnectionField::Omit => {}
-            ConnectionField::Close => self.out.extend_from_slice(b"connection: close\r\n"),
-            ConnectionField::KeepAlive => self.out.extend_from_slice(b"connection: keep-alive\r\n"),
-        }
-        self.out.extend_from_slice(date.tail());
-        self.finished = true;
+        self.finish_unusually(connection, date);
     }
 
-    #[cold]
+    #[inline(never)]
     fn finish_unusually(mut self, connection: ConnectionField, date: &Date) {
         let upgrade = self.unusual & UPGRADE != 0;
         self.out.extend_from_slice(match (connection, upgrade) {

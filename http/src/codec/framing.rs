@@ -7,7 +7,7 @@
 use super::is;
 use crate::error::{Error, Kind};
 use crate::limits::Limits;
-use crate::message::{FieldFacts, Method, Version};
+use crate::message::{FieldFacts, HostFact, Method, Version};
 
 /// The body a head announces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,7 +43,19 @@ pub struct Framing {
     pub upgrade: bool,
 }
 
+impl Framing {
+    /// What [plain](FieldFacts::is_plain) fields lead to.
+    pub(super) const PLAIN: Framing =
+        Framing { body: BodyLength::None, keep_alive: true, expect_continue: false, upgrade: false };
+}
+
 impl FieldFacts {
+    /// Whether the fields name a host, and say nothing else that would matter to a client of HTTP/1.1, as those of nearly
+    /// every GET: what they lead to is then known, whatever the request line.
+    pub(crate) fn is_plain(&self) -> bool {
+        *self == FieldFacts { host: HostFact::Named, keep_alive: self.keep_alive, ..FieldFacts::default() }
+    }
+
     /// Takes a Content-Length: digits, nothing else, and only once, even if the second says the same.
     pub(super) fn content_length(&mut self, value: &[u8]) -> Result<(), Error> {
         let length = decimal(value).ok_or(Error::new(Kind::ContentLength))?;

@@ -168,12 +168,14 @@ fn request_line(text: &[u8]) -> Result<Option<(RequestLine, usize)>, Kind> {
     } else {
         return Ok(None);
     };
-    let mut line =
+    let line_bytes = target_end + b" HTTP/1.1\r\n".len();
+    let line =
         RequestLine { method, version, target_start, target_end, path_start: target_start, path_end, query_start };
-    if text[target_start] != b'/' || method == Method::Connect {
-        line = unusual_target(text, line).ok_or(Kind::Target)?;
+    if text[target_start] == b'/' && method != Method::Connect {
+        return Ok(Some((line, line_bytes)));
     }
-    Ok(Some((line, target_end + b" HTTP/1.1\r\n".len())))
+    let line = unusual_target(text, line).ok_or(Kind::Target)?;
+    Ok(Some((line, line_bytes)))
 }
 
 /// Set for the bytes that no query has: all but visible ASCII, and the `#` of a fragment.
@@ -296,7 +298,22 @@ fn accept(text: &[u8], fields: &[httparse::Header<'_>], head: &mut RequestHead) 
 /// Weighs request line and fields together, once both are known.
 #[inline]
 fn finish(text: &[u8], line: RequestLine, limits: &Limits, head: &mut RequestHead) -> Result<Framing, Error> {
-    let facts = head.facts();
+    let framing = if line.version == Version::Http11 && head.has_plain_fields() {
+        Framing::PLAIN
+    } else {
+        weigh(&line, limits, head.facts())?
+    };
+    head.set_line(text, line);
+    if line.path_start == line.path_end && line.method != Method::Connect {
+        // RFC 9112 section 3.2.4: a proxy may have to put OPTIONS * in absolute form, and then leaves the path out.
+        let whole_server = line.method == Method::Options && line.query_start == 0;
+        head.imply_path(if whole_server { "*" } else { "/" });
+    }
+    Ok(framing)
+}
+
+#[inline(never)]
+fn weigh(line: &RequestLine, limits: &Limits, facts: &FieldFacts) -> Result<Framing, Error> {
     let named_in_target = line.path_start > line.target_start;
     let host_fits = match facts.host {
         HostFact::Named => true,
@@ -307,14 +324,7 @@ fn finish(text: &[u8], line: RequestLine, limits: &Limits, head: &mut RequestHea
     if !host_fits {
         return Err(Error::new(Kind::Host));
     }
-    let framing = facts.decide(line.method, line.version, limits)?;
-    head.set_line(text, line);
-    if line.path_start == line.path_end && line.method != Method::Connect {
-        // RFC 9112 section 3.2.4: a proxy may have to put OPTIONS * in absolute form, and then leaves the path out.
-        let whole_server = line.method == Method::Options && line.query_start == 0;
-        head.imply_path(if whole_server { "*" } else { "/" });
-    }
-    Ok(framing)
+    facts.decide(line.method, line.version, limits)
 }
 
 /// Why httparse refuses a field, in our words.

@@ -109,6 +109,8 @@ pub struct RequestHead {
     fields: Vec<FieldRange>,
     /// What the fields say.
     facts: FieldFacts,
+    /// They are [plain](FieldFacts::is_plain).
+    plain: bool,
     /// Invariant: its places lie in `text` from `fields_bytes` on.
     line: RequestLine,
     /// How much of the input an earlier call of the parser has seen, when that was not a whole head.
@@ -208,6 +210,7 @@ impl RequestHead {
         self.fields_bytes = 0;
         self.fields.clear();
         self.facts = FieldFacts::default();
+        self.plain = false;
         self.line = RequestLine::default();
         self.seen_bytes = 0;
     }
@@ -264,7 +267,14 @@ impl RequestHead {
         self.lower.extend_from_slice(&self.text);
         self.lower.make_ascii_lowercase();
         self.field_count_last = self.fields.len();
+        self.plain = facts.is_plain();
         self.facts = facts;
+    }
+
+    /// Whether the fields are [plain](FieldFacts::is_plain).
+    #[inline]
+    pub(crate) fn has_plain_fields(&self) -> bool {
+        self.plain
     }
 
     /// What the fields say.

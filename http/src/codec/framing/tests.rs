@@ -160,3 +160,26 @@ fn an_expectation_is_100_continue_before_a_body() {
     let error = expects(Version::Http11, &[expectation, other, length]).unwrap_err();
     assert_eq!(error.status(), Some(StatusCode::EXPECTATION_FAILED));
 }
+
+#[test]
+fn plain_fields_lead_to_the_same_whatever_the_request_line() {
+    let host = FieldFacts { host: HostFact::Named, ..FieldFacts::default() };
+    for plain in [host, FieldFacts { keep_alive: true, ..host }] {
+        assert!(plain.is_plain());
+        for method in [Method::Get, Method::Head, Method::Post, Method::Connect, Method::Trace, Method::Other] {
+            let weighed = plain.decide(method, Version::Http11, &Limits::default());
+            assert_eq!(weighed, Ok(Framing::PLAIN));
+        }
+    }
+    let others = [
+        FieldFacts { host: HostFact::Missing, ..host },
+        FieldFacts { host: HostFact::Empty, ..host },
+        FieldFacts { content_length: Some(0), ..host },
+        FieldFacts { chunked: true, ..host },
+        FieldFacts { close: true, ..host },
+        FieldFacts { upgrade: true, ..host },
+        FieldFacts { expect_continue: true, ..host },
+        FieldFacts { expect_other: true, ..host },
+    ];
+    assert!(others.iter().all(|other| !other.is_plain()));
+}

@@ -36,6 +36,10 @@ pub(super) enum Wait {
     Linger,
 }
 
+impl Wait {
+    const COUNT: usize = Wait::Linger as usize + 1;
+}
+
 /// A moment, and a length of time, as this file counts them.
 type Millis = u32;
 
@@ -46,48 +50,43 @@ const WAIT_MAX: Millis = Millis::MAX / 2;
 /// not. `None`: for ever.
 #[derive(Debug)]
 pub(super) struct Lengths {
-    head: Option<Millis>,
-    body: Option<Millis>,
-    write: Option<Millis>,
-    keep_alive: Option<Millis>,
-    linger: Option<Millis>,
-    /// Told when the server stops; `None`: not at all.
-    leave: Cell<Option<Millis>>,
+    /// By the number of the wait.
+    lengths: [Cell<Option<Millis>>; Wait::COUNT],
 }
 
 impl Lengths {
     pub(super) fn new(timeouts: &Timeouts, linger: Duration) -> Lengths {
-        Lengths {
-            head: timeouts.head.map(millis),
-            body: timeouts.body.map(millis),
-            write: timeouts.write.map(millis),
-            keep_alive: timeouts.keep_alive.map(millis),
-            linger: Some(millis(linger)),
-            leave: Cell::new(None),
+        let lengths = Lengths { lengths: Default::default() };
+        let limits = [
+            (Wait::Head, timeouts.head),
+            (Wait::Body, timeouts.body),
+            (Wait::Write, timeouts.write),
+            (Wait::KeepAlive, timeouts.keep_alive),
+            (Wait::Linger, Some(linger)),
+        ];
+        for (wait, limit) in limits {
+            lengths.set(wait, limit);
         }
+        lengths
     }
 
     /// The server stops, and gives connections that idle so long for a last request.
     pub(super) fn leave_after(&self, idle: Duration) {
-        self.leave.set((!idle.is_zero()).then(|| millis(idle)));
+        self.set(Wait::Leave, (!idle.is_zero()).then_some(idle));
     }
 
     /// Whether connections that idle while the server stops are kept for a while.
     pub(super) fn keeps_idle(&self) -> bool {
-        self.leave.get().is_some()
+        self.of(Wait::Leave).is_some()
     }
 
     #[inline]
     fn of(&self, wait: Wait) -> Option<Millis> {
-        match wait {
-            Wait::Application => None,
-            Wait::Head => self.head,
-            Wait::Body => self.body,
-            Wait::Write => self.write,
-            Wait::KeepAlive => self.keep_alive,
-            Wait::Linger => self.linger,
-            Wait::Leave => self.leave.get(),
-        }
+        self.lengths[wait as usize].get()
+    }
+
+    fn set(&self, wait: Wait, limit: Option<Duration>) {
+        self.lengths[wait as usize].set(limit.map(millis));
     }
 }
 
@@ -159,7 +158,7 @@ impl Deadline {
     #[cold]
     pub(super) fn begin_leaving(&mut self, lengths: &Lengths, now: Moment) {
         let idled = matches!(self.wait, Wait::Head | Wait::KeepAlive) && lengths.of(self.wait).is_some();
-        if let (true, Some(leave)) = (idled, lengths.leave.get()) {
+        if let (true, Some(leave)) = (idled, lengths.of(Wait::Leave)) {
             let latest = now.listening.wrapping_add(leave);
             if in_future(self.at, latest) {
                 self.at = latest;

@@ -68,9 +68,10 @@ fn parse_head(input: &[u8], limits: &Limits, head: &mut RequestHead) -> Result<O
         return Ok(None);
     }
     let text = &window[lead..];
-    let Some((line, line_bytes)) = request_line(text).map_err(Error::new)? else {
+    let Some(line) = request_line(text).map_err(Error::new)? else {
         return wait(window, lead, limits, head);
     };
+    let line_bytes = line.target_end + b" HTTP/1.1\r\n".len();
     if line_bytes - 2 > limits.request_line_bytes_max {
         return Err(Error::new(Kind::RequestLineTooLong));
     }
@@ -134,9 +135,9 @@ fn limit_passed(window: &[u8], lead: usize, limits: &Limits) -> Option<Kind> {
     full.then_some(Kind::HeadTooLong)
 }
 
-/// Takes the request line apart, and says how many bytes it has with its end; `None` if it has not ended yet.
+/// Takes the request line apart; `None` if it has not ended yet.
 #[inline]
-fn request_line(text: &[u8]) -> Result<Option<(RequestLine, usize)>, Kind> {
+fn request_line(text: &[u8]) -> Result<Option<RequestLine>, Kind> {
     let (method, target_start) = if text.starts_with(b"GET ") {
         (Method::Get, 4)
     } else {
@@ -168,14 +169,11 @@ fn request_line(text: &[u8]) -> Result<Option<(RequestLine, usize)>, Kind> {
     } else {
         return Ok(None);
     };
-    let line_bytes = target_end + b" HTTP/1.1\r\n".len();
-    let line =
-        RequestLine { method, version, target_start, target_end, path_start: target_start, path_end, query_start };
-    if text[target_start] == b'/' && method != Method::Connect {
-        return Ok(Some((line, line_bytes)));
+    let mut path_start = target_start;
+    if text[target_start] != b'/' || method == Method::Connect {
+        path_start += path_place(method, &text[target_start..target_end]).ok_or(Kind::Target)?;
     }
-    let line = unusual_target(text, line).ok_or(Kind::Target)?;
-    Ok(Some((line, line_bytes)))
+    Ok(Some(RequestLine { method, version, target_start, target_end, path_start, path_end, query_start }))
 }
 
 /// Set for the bytes that no query has: all but visible ASCII, and the `#` of a fragment.
@@ -345,19 +343,19 @@ fn offset(position: usize) -> u32 {
     position as u32
 }
 
-/// The forms that are not a path: authority for CONNECT alone, asterisk for OPTIONS alone, and absolute.
+/// Where the path begins in a target of another form: authority for CONNECT alone, asterisk for OPTIONS alone, and
+/// absolute.
 #[cold]
-fn unusual_target(text: &[u8], mut line: RequestLine) -> Option<RequestLine> {
-    let target = str::from_utf8(&text[line.target_start..line.target_end]).ok()?;
-    if line.method == Method::Connect {
+fn path_place(method: Method, target: &[u8]) -> Option<usize> {
+    let target = str::from_utf8(target).ok()?;
+    if method == Method::Connect {
         let (host, port) = split_authority(target.as_bytes())?;
         // A tunnel to a port that cannot be is refused (RFC 9110 section 9.3.6).
         let port = str::from_utf8(port?).ok()?.parse::<NonZeroU16>().ok();
-        line.path_start = line.target_end;
-        return (!host.is_empty() && port.is_some()).then_some(line);
+        return (!host.is_empty() && port.is_some()).then_some(target.len());
     }
     if target == "*" {
-        return (line.method == Method::Options).then_some(line);
+        return (method == Method::Options).then_some(0);
     }
     let (scheme, rest) = target.split_once("://")?;
     // No connection here is secured, and only one that is may be asked for https (RFC 9110 section 7.4).
@@ -366,8 +364,7 @@ fn unusual_target(text: &[u8], mut line: RequestLine) -> Option<RequestLine> {
     }
     let authority = rest.split(['/', '?']).next().unwrap_or(rest);
     let (host, _port) = split_authority(authority.as_bytes())?;
-    line.path_start = line.target_start + scheme.len() + 3 + authority.len();
-    (!host.is_empty()).then_some(line)
+    (!host.is_empty()).then_some(scheme.len() + 3 + authority.len())
 }
 
 impl FieldFacts {

@@ -335,17 +335,19 @@ impl<S: Stream, A: App> Future for Serve<S, A> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        let shared = Rc::clone(&this.shared);
         if this.key == Key::NONE {
-            this.key = shared.enter(cx.waker());
+            this.key = this.shared.enter(cx.waker());
         }
-        if shared.stopping() == Stop::Now {
+        if this.shared.stopping() == Stop::Now {
             this.end_now();
             return Poll::Ready(());
         }
-        shared.refresh_date();
+        this.shared.refresh_date();
         loop {
-            match shared.with_scratch(|scratch| this.drive(cx, scratch)) {
+            let mut scratch = this.shared.take_scratch();
+            let driven = this.drive(cx, &mut scratch);
+            this.shared.keep_scratch(scratch);
+            match driven {
                 Poll::Ready(Ok(())) => return Poll::Ready(()),
                 Poll::Ready(Err(error)) => {
                     log::debug!("a connection failed: {error}");
@@ -355,7 +357,7 @@ impl<S: Stream, A: App> Future for Serve<S, A> {
                 Poll::Pending => {}
             }
             let (wait, progress) = (this.waits_for(), std::mem::take(&mut this.progress));
-            ready!(this.deadline.poll(cx, wait, progress, &shared.lengths, Moment::now()));
+            ready!(this.deadline.poll(cx, wait, progress, &this.shared.lengths, Moment::now()));
             if let Done::Over = this.time_out() {
                 this.lose_client();
                 return Poll::Ready(());

@@ -236,14 +236,17 @@ impl<A: App> Shared<A> {
         self.wake_drained();
     }
 
-    /// Lends the memory that reads go to. It is the thread's, so to speak: whatever is not used up before the task waits
-    /// is copied out of it.
+    /// The memory that reads go to, to be given back. It is the thread's, so to speak: whatever is not used up before the
+    /// task waits is copied out of it.
     #[inline]
-    pub(super) fn with_scratch<R>(&self, inside: impl FnOnce(&mut [u8]) -> R) -> R {
-        let mut scratch = self.scratch.take().unwrap_or_else(|| vec![0; SCRATCH_BYTES].into_boxed_slice());
-        let result = inside(&mut scratch);
+    pub(super) fn take_scratch(&self) -> Box<[u8]> {
+        self.scratch.take().unwrap_or_else(|| vec![0; SCRATCH_BYTES].into_boxed_slice())
+    }
+
+    /// Takes it back.
+    #[inline]
+    pub(super) fn keep_scratch(&self, scratch: Box<[u8]>) {
         self.scratch.set(Some(scratch));
-        result
     }
 
     /// Working memory for a connection that is not idle any more.

@@ -92,7 +92,8 @@ impl<S: Stream, A: App> Serve<S, A> {
     }
 
     /// A response is over: this comes next.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "twice of three times it is called where requests are rare")]
     pub(super) fn follow(&mut self, next: Next) {
         self.note();
         self.unwritten += 1;

@@ -203,7 +203,7 @@ fn path_that_names_no_file_is_an_error() {
         assert_refused(&error, ErrorKind::InvalidInput, Path::new("a\0b"), "");
         let nowhere = folder.path("nowhere/a.sock");
         let error = UnixListener::bind(&nowhere).unwrap_err();
-        assert_refused(&error, ErrorKind::NotFound, &nowhere, "No such file");
+        assert_refused(&error, ErrorKind::NotFound, &nowhere, "there is no folder");
     });
 }
 

@@ -69,8 +69,17 @@ fn serve_as<A: App>(
     app: A,
     test: impl AsyncFnOnce(Network),
 ) {
+    assert_eq!(serve_and_cut(configure, app, test), 0, "connections that did not end by themselves");
+}
+
+/// As [`serve_as`]; gives how many connections the stop has cut.
+fn serve_and_cut<A: App>(
+    configure: impl FnOnce(Server<Network>) -> Server<Network>,
+    app: A,
+    test: impl AsyncFnOnce(Network),
+) -> usize {
     let runtime = testing::runtime();
-    runtime.block_on(async {
+    let cut = runtime.block_on(async {
         let split = Faults { split_percent: 50, short_percent: 50, ..Faults::default() };
         let network = if turn::seed().is_some() { Network::with_faults(split) } else { Network::default() };
         let (stop, stopped) = oneshot::channel();
@@ -79,10 +88,10 @@ fn serve_as<A: App>(
         // An hour: none of the tests waits so long, but one that waits in vain shall fail and not hang.
         timeout(ms(3_600_000), test(network)).await.expect("the test waits for something that never comes");
         stop.send(()).expect("the server waits for it");
-        let ended = server.await.expect("the server does not panic").expect("accepting does not fail here");
-        assert_eq!(ended, 0, "connections that did not end by themselves");
+        server.await.expect("the server does not panic").expect("accepting does not fail here")
     });
     assert_eq!(runtime.tasks().len(), 0, "tasks are left");
+    cut
 }
 
 /// The application of most tests.

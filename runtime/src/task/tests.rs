@@ -755,6 +755,7 @@ fn handle_that_goes_to_another_task_wakes_that_one() {
     assert_eq!(trace.take(), ["second"], "the last that has polled it");
     assert_eq!(output(&mut second).unwrap().unwrap(), 7);
     assert!(join(&mut first).is_pending());
+    tasks.shut_down(); // what a task holds of the engine
 }
 
 #[test]
@@ -775,6 +776,7 @@ fn waker_of_its_own_that_a_task_polls_a_handle_with_is_the_one_that_is_woken() {
     turn(&tasks);
     turn(&tasks);
     assert_eq!((own.count(), polls.get()), (1, 1));
+    tasks.shut_down(); // what a task holds of the engine
 }
 
 #[test]

@@ -242,7 +242,7 @@ fn lists_of_trusted_proxies_are_read_and_written() {
 fn entry_that_means_nothing_is_named() {
     for (list, named) in [
         ("localhost", "`localhost` is no address, no network, and neither `unix` nor `*`"),
-        ("::1, 10.0.0.0/33", "`10.0.0.0/33` is no address, no network, and neither `unix` nor `*`"),
+        ("::1, 10.0.0.0/33", "`10.0.0.0/33` has a prefix of more than 32 bits"),
         ("10.1.2.3/8", "`10.1.2.3/8` is an address within a network, which is `10.0.0.0/8`"),
         ("1.2.3.4:80", "`1.2.3.4:80` is no address, no network, and neither `unix` nor `*`"),
         ("UNIX", "`UNIX` is no address, no network, and neither `unix` nor `*`"),

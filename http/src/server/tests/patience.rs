@@ -2,7 +2,7 @@
 
 use super::memory::{End, Network};
 use super::{GET, PIPE_BYTES, Server, demo, is_about, ms, quiet, refusal, serve, serve_as, still_serves, transcript};
-use super::{HELLO, without_dates};
+use super::{HELLO, serve_and_cut, without_dates};
 use crate::asgi::{NO_FIELDS, Receive, Result, Scope, Send};
 use crate::limits::Timeouts;
 use crate::router::{Request, Router};
@@ -205,11 +205,12 @@ fn request_costs_no_work_of_a_timer() {
 
 // --- While the server stops ------------------------------------------------------------------------------------------
 
-/// Lets the server stop while `client` is under way, for an hour at most; gives what the client gets, and how long it took.
-fn stopped(app: Router, request: &'static str) -> (String, Duration) {
+/// Lets the server stop while `client` is under way, for an hour at most; gives what the client gets, how long it took, and
+/// how many were cut.
+fn stopped(app: Router, request: &'static str) -> (String, Duration, usize) {
     let seen = Rc::new(RefCell::new(None));
     let noted = Rc::clone(&seen);
-    serve_as(
+    let cut = serve_and_cut(
         |server| server.graceful_timeout(LONG),
         app,
         async |network| {
@@ -224,22 +225,23 @@ fn stopped(app: Router, request: &'static str) -> (String, Duration) {
             quiet().await;
         },
     );
-    seen.take().expect("the server waits for it")
+    let (text, took) = seen.take().expect("the server waits for it");
+    (text, took, cut)
 }
 
 #[test]
 fn deadlines_go_on_while_the_server_stops() {
-    let (text, took) = stopped(demo(), &GET[..5]);
-    assert_eq!(text, refusal("408 Request Timeout"));
+    let (text, took, cut) = stopped(demo(), &GET[..5]);
+    assert_eq!((text, cut), (refusal("408 Request Timeout"), 1));
     assert!(is_about(took + ms(2), HEAD), "{took:?}");
-    let (text, took) = stopped(demo(), POST);
-    assert_eq!(text, refusal("408 Request Timeout"));
+    let (text, took, cut) = stopped(demo(), POST);
+    assert_eq!((text, cut), (refusal("408 Request Timeout"), 1));
     assert!(is_about(took + ms(2), BODY), "{took:?}");
 }
 
 #[test]
 fn body_that_nobody_reads_does_not_hold_up_a_server_that_stops() {
-    let (text, took) = stopped(demo(), "POST /ignore HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
-    assert!(text.ends_with("ignored"), "{text}");
+    let (text, took, cut) = stopped(demo(), "POST /ignore HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+    assert!(text.ends_with("ignored") && cut == 0, "{text}");
     assert!(took <= ms(5), "its request was answered: {took:?}");
 }

@@ -76,6 +76,8 @@ pub(crate) struct Surroundings {
     pub(crate) added: Option<Added>,
     /// The paths of its Unix domain sockets, where there are several listeners.
     pub(crate) paths: RefCell<Vec<Rc<Path>>>,
+    /// The date of responses, as of the last poll of a connection.
+    pub(crate) date: Cell<Date>,
 }
 
 /// What a server adds to each response, and leaves out.
@@ -123,7 +125,6 @@ impl Surroundings {
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all go together in one look")]
 pub(super) struct Inner {
     pub(super) connection: Connection,
-    pub(super) date: Date,
     /// Response bytes that have not been written to the socket.
     pub(super) out: BytesMut,
     /// What changes the response on its way out.
@@ -177,7 +178,6 @@ impl Exchange {
     pub(crate) fn new(surroundings: Rc<Surroundings>) -> Exchange {
         let inner = Inner {
             connection: Connection::default(),
-            date: Date::at(0),
             out: BytesMut::new(),
             filter: None,
             is_altered: surroundings.added.is_some(),
@@ -206,10 +206,8 @@ impl Exchange {
     /// Shows the input between two requests; see [`Connection::receive_head`].
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "several servers in one program would each call it, at 40 instructions")]
-    pub(crate) fn receive_head(&mut self, input: &[u8], limits: &Limits, date: &Date) -> Result<Option<usize>, Error> {
-        let inner = self.inner.get_mut();
-        inner.date = *date;
-        inner.connection.receive_head(input, limits, &mut self.head)
+    pub(crate) fn receive_head(&mut self, input: &[u8], limits: &Limits) -> Result<Option<usize>, Error> {
+        self.inner.get_mut().connection.receive_head(input, limits, &mut self.head)
     }
 
     /// Shows the input that follows the head, and tells how much of it is used up. What is body is kept for the
@@ -309,7 +307,8 @@ impl Exchange {
     /// Answers in the application's place, if it has not begun to.
     pub(crate) fn refuse(&self, status: StatusCode) {
         let written = self.write(|inner| {
-            inner.connection.refuse_with(&mut inner.out, status, &inner.date, |head| self.surroundings.complete(head));
+            let date = self.surroundings.date.get();
+            inner.connection.refuse_with(&mut inner.out, status, &date, |head| self.surroundings.complete(head));
             Ok(())
         });
         debug_assert!(written.is_ok(), "whoever refuses has the connection");
@@ -318,9 +317,9 @@ impl Exchange {
     /// Answers in the place of an application that has too much to do, and tells what follows.
     pub(crate) fn turn_away(&self) -> Next {
         let inner = &mut *self.inner.borrow_mut();
-        let Inner { connection, out, date, .. } = inner;
+        let (Inner { connection, out, .. }, date) = (inner, self.surroundings.date.get());
         let (status, text) = (StatusCode::SERVICE_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE.reason());
-        let written = connection.respond(out, status, date, text.as_bytes(), |head| {
+        let written = connection.respond(out, status, &date, text.as_bytes(), |head| {
             head.line(FieldLine::TEXT_PLAIN);
             head.line(RETRY_AFTER);
             self.surroundings.complete(head);
@@ -497,7 +496,7 @@ impl Exchange {
             if inner.is_altered && inner.connection.is_due() {
                 return inner.respond_altered(&self.surroundings, status, body, fields);
             }
-            inner.connection.respond(&mut inner.out, status, &inner.date, body, fields)
+            inner.connection.respond(&mut inner.out, status, &self.surroundings.date.get(), body, fields)
         })
     }
 
@@ -513,7 +512,7 @@ impl Exchange {
             if inner.is_altered && inner.connection.is_due() {
                 return inner.start_altered(&self.surroundings, status, length, fields);
             }
-            inner.connection.start(&mut inner.out, status, &inner.date, length, fields)
+            inner.connection.start(&mut inner.out, status, &self.surroundings.date.get(), length, fields)
         })
     }
 

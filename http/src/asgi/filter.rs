@@ -130,7 +130,7 @@ impl Inner {
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if self.filter.is_none() {
-            return self.connection.respond(&mut self.out, status, &self.date, body, |out| {
+            return self.connection.respond(&mut self.out, status, &server.date.get(), body, |out| {
                 fields(out)?;
                 server.complete(out);
                 Ok(())
@@ -146,7 +146,7 @@ impl Inner {
             }
             None => body,
         };
-        self.connection.respond(&mut self.out, status, &self.date, body, |out| {
+        self.connection.respond(&mut self.out, status, &server.date.get(), body, |out| {
             out.copy_fields(&head);
             server.complete(out);
             Ok(())
@@ -163,7 +163,7 @@ impl Inner {
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if self.filter.is_none() {
-            return self.connection.start(&mut self.out, status, &self.date, length, |out| {
+            return self.connection.start(&mut self.out, status, &server.date.get(), length, |out| {
                 fields(out)?;
                 server.complete(out);
                 Ok(())
@@ -172,7 +172,7 @@ impl Inner {
         let head = self.filtered_head(status, length, fields)?;
         self.unfiltered = length;
         let length = length.filter(|_| self.filter.is_none());
-        self.connection.start(&mut self.out, status, &self.date, length, |out| {
+        self.connection.start(&mut self.out, status, &server.date.get(), length, |out| {
             out.copy_fields(&head);
             server.complete(out);
             Ok(())

@@ -265,7 +265,8 @@ impl Send {
             if !offered || inner.has_body() {
                 return Err(Error::new(Kind::NoUpgrade));
             }
-            inner.connection.switch_protocols(&mut inner.out, protocol, &inner.date, |head| {
+            let date = self.exchange.surroundings.date.get();
+            inner.connection.switch_protocols(&mut inner.out, protocol, &date, |head| {
                 fields.write_to(head)?;
                 self.exchange.surroundings.complete(head);
                 Ok(())

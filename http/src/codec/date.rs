@@ -29,6 +29,13 @@ pub struct Date {
     tail: [u8; TAIL_BYTES],
 }
 
+impl Default for Date {
+    /// The beginning of 1970: no clock has been read.
+    fn default() -> Date {
+        Date::at(0)
+    }
+}
+
 impl Date {
     /// The date of a second since 1970. Seconds past the year 9999 are taken for its last.
     pub fn at(unix_second: u64) -> Date {

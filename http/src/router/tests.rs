@@ -12,7 +12,6 @@ mod responses;
 
 use super::{Request, Router};
 use crate::asgi::{self, App, Exchange, Receive, Scope, Send, Surroundings};
-use crate::codec::date::Date;
 use crate::limits::Limits;
 use std::cell::{Cell, RefCell};
 use std::future::{pending, ready};
@@ -32,7 +31,7 @@ fn exchange_of(request: &[u8]) -> Rc<Exchange> {
 
 fn exchange_in(surroundings: Rc<Surroundings>, request: &[u8]) -> Rc<Exchange> {
     let mut exchange = Exchange::new(surroundings);
-    let used = exchange.receive_head(request, &Limits::default(), &Date::at(0));
+    let used = exchange.receive_head(request, &Limits::default());
     let used = used.expect("the request is well formed").expect("the head is whole");
     let body = exchange.receive_body(&request[used..], true);
     assert_eq!(body, Ok(request.len() - used));

@@ -166,7 +166,7 @@ impl<S: Stream, A: App> Serve<S, A> {
             return Poll::Ready(Ok(Done::Next));
         }
         let exchange = own(&mut working.exchange);
-        match exchange.receive_head(bytes, &self.shared.config.limits, &self.shared.date()) {
+        match exchange.receive_head(bytes, &self.shared.config.limits) {
             Ok(Some(used)) => {
                 *exchange.endpoints.get_mut() = self.endpoints;
                 input.use_up(&mut working.input, used);

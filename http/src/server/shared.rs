@@ -68,8 +68,7 @@ pub(super) struct Shared<A: App> {
     #[expect(clippy::vec_box, reason = "the box itself goes to a connection, which holds a pointer while it is idle")]
     kept: RefCell<Vec<Box<Working<A>>>>,
     scratch: Cell<Option<Box<[u8]>>>,
-    date: Cell<Date>,
-    /// Until when, in the loop's milliseconds.
+    /// Until when the date of responses holds, in the loop's milliseconds.
     date_until: Cell<u64>,
 }
 
@@ -105,7 +104,6 @@ impl<A: App> Shared<A> {
             drained: Cell::new(None),
             kept: RefCell::default(),
             scratch: Cell::new(None),
-            date: Cell::new(Date::at(0)),
             date_until: Cell::new(0),
         }
     }
@@ -278,7 +276,7 @@ impl<A: App> Shared<A> {
     /// The date of responses, as of the last refresh.
     #[inline]
     pub(super) fn date(&self) -> Date {
-        self.date.get()
+        self.surroundings.date.get()
     }
 
     /// Looks whether it is another second: once a poll, for all the requests that are answered in it. The system is asked
@@ -294,7 +292,7 @@ impl<A: App> Shared<A> {
     #[cold]
     fn read_date(&self, now: u64) {
         let time = date().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.date.set(Date::at(time.as_secs()));
+        self.surroundings.date.set(Date::at(time.as_secs()));
         self.date_until.set(now + u64::from(1_000 - time.subsec_millis()));
     }
 }

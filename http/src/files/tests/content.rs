@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::asgi::{Exchange, Receive, Scope, Send};
-use crate::codec::date::Date;
 use crate::files::body::PIECE_BYTES;
 use crate::limits::Limits;
 use std::future::poll_fn;
@@ -255,7 +254,7 @@ fn link_beside_the_original_does_not_lead_out() {
 /// much that was, and how much of it lay there at most at a time.
 async fn drain(app: &Files, request: &str) -> (crate::asgi::Result, u64, usize) {
     let mut exchange = Exchange::new(Rc::default());
-    exchange.receive_head(request.as_bytes(), &Limits::default(), &Date::at(0)).expect("the request is well formed");
+    exchange.receive_head(request.as_bytes(), &Limits::default()).expect("the request is well formed");
     let exchange = Rc::new(exchange);
     let (scope, receive, send) =
         (Scope::new(Rc::clone(&exchange)), Receive::new(Rc::clone(&exchange)), Send::new(Rc::clone(&exchange)));

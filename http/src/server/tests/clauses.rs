@@ -3,9 +3,11 @@
 //! The table in `connection/clauses.md` says which test holds which clause.
 
 use super::memory::Network;
-use super::{GET, HELLO, PIPE_BYTES, demo, quiet, serve, transcript, without_dates};
+use super::{GET, HELLO, PIPE_BYTES, demo, ms, quiet, serve, transcript, without_dates};
 use crate::asgi::{NO_FIELDS, Receive, Result, Scope, Send};
 use crate::message::StatusCode;
+use crate::router::{Request, Router};
+use evloop_runtime::time::{date, sleep};
 
 /// A refusal, whole.
 fn refusal(status: &str) -> String {
@@ -341,6 +343,22 @@ fn fields_come_with_any_token_for_a_name_and_any_visible_byte_in_their_values() 
         let request = b"GET / HTTP/1.1\r\nHoST: a\r\n!#$%&'*+-.^_`|~09aZ:1\r\nX:\t \r\nX: \x80\xff \t,  \x21\t\r\n\r\n";
         let expected = "GET / - a 1.1 [!#$%&\\'*+-.^_`|~09az=1 x= x=\\x80\\xff \\t,  !] ".replace("\\'", "'");
         assert_eq!(seen(&network, request).await, expected);
+    });
+}
+
+#[test]
+fn date_of_an_answer_is_that_of_its_making_and_not_of_its_request() {
+    let slow = Router::new().get("/", |_: Request| async {
+        sleep(ms(10_000)).await;
+        "slow"
+    });
+    serve(slow, async |network| {
+        let mut client = network.connect(PIPE_BYTES);
+        client.send(GET).await;
+        let answer = client.until("slow").await;
+        let made = answer.lines().find_map(|line| line.strip_prefix("date: ")).expect("each answer has a date");
+        let told = httpdate::parse_http_date(made).unwrap();
+        assert!(date().duration_since(told).unwrap() < ms(2_000), "{made}");
     });
 }
 

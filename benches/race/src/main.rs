@@ -1,0 +1,83 @@
+//! evloop beside its peers, measured in one run: HTTP servers, TCP echo, the operations of a loop, libuv's own benchmark
+//! list, and how the costs grow with the number of connections, timers and tasks.
+//!
+//! Every figure is a ratio within a run. One server at a time is loaded, in turn with a bare floor that does the same work
+//! of the kernel and nothing else; its core does nothing else meanwhile, and rounds are interleaved so that a machine that
+//! grows slower does so for all. `README.md` tells how to run it and how to read what it prints.
+//!
+//! The modules: [`options`] reads the command line; [`servers`] and [`echo`] hold the programs that are compared, which this
+//! same program becomes when it is started as `serve NAME`; [`load`] asks them; [`measure`] watches them; [`rounds`] puts
+//! the slots in order and makes medians and ratios; [`report`] tells it. [`operations`], [`libuv`] and [`scale`] measure loops
+//! by themselves.
+
+#![allow(clippy::print_stdout, reason = "a benchmark talks to the person who runs it")]
+
+mod echo;
+mod http;
+mod libuv;
+mod load;
+mod measure;
+mod operations;
+mod options;
+mod report;
+mod rounds;
+mod scale;
+mod servers;
+
+use options::{Command, Options};
+use report::Report;
+use std::io;
+use std::process::ExitCode;
+
+/// The whole heap, counted for those who ask for it with the feature `count`.
+#[cfg(feature = "count")]
+#[global_allocator]
+static HEAP: &stats_alloc::StatsAlloc<std::alloc::System> = &stats_alloc::INSTRUMENTED_SYSTEM;
+
+fn main() -> ExitCode {
+    let command = match options::read(std::env::args_os()) {
+        Ok(command) => command,
+        Err(error) => {
+            eprintln!("race: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("race: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Does what was asked.
+fn run(command: Command) -> io::Result<()> {
+    match command {
+        Command::Print(text) => {
+            print!("{text}");
+            Ok(())
+        }
+        Command::Serve { name, scenario } => servers::serve(&name, &scenario),
+        Command::EchoServe(name) => echo::serve(&name),
+        Command::Operation { runtime, name, count } => operations::one(&runtime, &name, count),
+        Command::Load(orders) => load::run(&orders),
+        Command::Tied { core, program, arguments } => measure::child::become_program(core, &program, &arguments),
+        Command::Race { chapters, options } => race(&chapters, &options),
+    }
+}
+
+/// Runs the chapters in their order and tells what each found.
+fn race(chapters: &[options::Chapter], options: &Options) -> io::Result<()> {
+    let mut report = Report::begin(options)?;
+    for chapter in chapters {
+        match chapter {
+            options::Chapter::Http => http::run(options, &mut report)?,
+            options::Chapter::Echo => echo::run(options, &mut report)?,
+            options::Chapter::Operations => operations::run(options, &mut report)?,
+            options::Chapter::Libuv => libuv::run(options, &mut report)?,
+            options::Chapter::Scale => scale::run(options, &mut report)?,
+        }
+    }
+    report.finish()
+}

@@ -1,0 +1,3 @@
+//! What is measured of a process from outside of it.
+
+pub(crate) mod child;

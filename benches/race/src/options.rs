@@ -1,0 +1,258 @@
+//! The command line: what is run, how often, how long, and where the files go.
+
+use crate::load::Orders;
+use lexopt::{Arg, Parser, ValueExt};
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+/// What `race` and `race --help` print.
+const HELP: &str = "\
+evloop beside its peers, in the same conditions and in one run
+
+Usage:
+  race http [OPTIONS]         HTTP servers: CPU per request, throughput, latency,
+                              system calls, instructions, allocations, memory
+  race echo [OPTIONS]         TCP echo of 1, 10 and 100 KiB
+  race operations [OPTIONS]   what loops do: spawn, yield, wake, timers, channels
+  race libuv [OPTIONS]        libuv's own benchmark list, written for evloop
+  race scale [OPTIONS]        costs as connections, timers and tasks grow
+  race all [OPTIONS]          all of them
+
+Options:
+  --only A,B                  these contestants alone (the floor always runs)
+  --scenarios A,B             these workloads alone
+  --rounds N                  how often each is measured [5]
+  --seconds S                 how long each slot lasts [3]
+  --quick                     one round of half a second: does all of it work?
+  --out DIR                   where results.json and the drawings go [race-out]
+  -h, --help                  print this and exit
+
+A name that there is not is answered with those that there are. The server runs
+on the first core that this program may use, the load on the second.
+";
+
+/// What a run is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Options {
+    /// Contestants by name; empty: all.
+    pub(crate) only: Vec<String>,
+    /// Workloads by name; empty: all.
+    pub(crate) scenarios: Vec<String>,
+    /// How often each contestant is measured in each workload, at least 1.
+    pub(crate) rounds: usize,
+    /// How long one slot lasts, in seconds.
+    pub(crate) seconds: f64,
+    /// Whether this is a look at whether all works; its figures are not to be quoted.
+    pub(crate) quick: bool,
+    /// The directory of the results.
+    pub(crate) out: PathBuf,
+}
+
+impl Options {
+    /// Whether a contestant of this name takes part.
+    pub(crate) fn takes(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+
+    /// Whether a workload of this name is run.
+    pub(crate) fn runs(&self, scenario: &str) -> bool {
+        self.scenarios.is_empty() || self.scenarios.iter().any(|only| only == scenario)
+    }
+}
+
+/// One part of the race.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chapter {
+    /// HTTP servers.
+    Http,
+    /// TCP echo.
+    Echo,
+    /// The operations of a loop.
+    Operations,
+    /// libuv's own list.
+    Libuv,
+    /// How costs grow.
+    Scale,
+}
+
+/// What this process is to be.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Command {
+    /// Prints a text and ends.
+    Print(String),
+    /// The harness.
+    Race {
+        /// In this order.
+        chapters: Vec<Chapter>,
+        /// For all of them.
+        options: Options,
+    },
+    /// A contestant: `serve NAME SCENARIO`.
+    Serve {
+        /// Which server.
+        name: String,
+        /// For which workload; only the floor wants to know.
+        scenario: String,
+    },
+    /// A contestant: `echo-serve NAME`.
+    EchoServe(String),
+    /// A contestant: `operation RUNTIME NAME COUNT`.
+    Operation {
+        /// On which runtime.
+        runtime: String,
+        /// Which operation.
+        name: String,
+        /// How often.
+        count: u64,
+    },
+    /// The load generator: `load ORDERS`.
+    Load(Orders),
+    /// A program that is pinned to a core and ends with this one: `tied CORE PROGRAM ARGUMENTS...`.
+    Tied {
+        /// The core.
+        core: usize,
+        /// What this process becomes.
+        program: OsString,
+        /// And with what arguments.
+        arguments: Vec<OsString>,
+    },
+}
+
+/// Why a command line was refused: one line, in the words of its user.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refusal(String);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl From<lexopt::Error> for Refusal {
+    fn from(error: lexopt::Error) -> Self {
+        Refusal(error.to_string())
+    }
+}
+
+/// Reads the command line.
+///
+/// # Errors
+///
+/// A line that says what was not understood.
+pub(crate) fn read(arguments: impl Iterator<Item = OsString>) -> Result<Command, Refusal> {
+    let mut parser = Parser::from_iter(arguments);
+    let Some(first) = parser.next()? else { return Ok(Command::Print(HELP.to_owned())) };
+    let chapters = match first {
+        Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(HELP.to_owned())),
+        Arg::Value(word) => match word.to_str().unwrap_or_default() {
+            "http" => vec![Chapter::Http],
+            "echo" => vec![Chapter::Echo],
+            "operations" => vec![Chapter::Operations],
+            "libuv" => vec![Chapter::Libuv],
+            "scale" => vec![Chapter::Scale],
+            "all" => vec![Chapter::Http, Chapter::Echo, Chapter::Operations, Chapter::Libuv, Chapter::Scale],
+            "serve" => return serve(&mut parser),
+            "echo-serve" => return Ok(Command::EchoServe(word_of(&mut parser, "a server")?)),
+            "operation" => return operation(&mut parser),
+            "load" => return load(&mut parser),
+            "tied" => return tied(&mut parser),
+            other => return Err(Refusal(unknown("command", other, &COMMANDS))),
+        },
+        other => return Err(other.unexpected().into()),
+    };
+    race(&mut parser, chapters)
+}
+
+/// The commands that help tells of.
+const COMMANDS: [&str; 6] = ["http", "echo", "operations", "libuv", "scale", "all"];
+
+/// Says that there is no such name, which it is nearest to, and which there are.
+pub(crate) fn unknown(kind: &str, name: &str, known: &[&str]) -> String {
+    let nearest = known.iter().max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
+    match nearest.filter(|nearest| strsim::jaro(nearest, name) > 0.8) {
+        Some(nearest) => format!("no {kind} {name:?}; did you mean {nearest}? There are {}", known.join(", ")),
+        None => format!("no {kind} {name:?}; there are {}", known.join(", ")),
+    }
+}
+
+fn race(parser: &mut Parser, chapters: Vec<Chapter>) -> Result<Command, Refusal> {
+    let (mut rounds, mut seconds, mut quick) = (None, None, false);
+    let (mut only, mut scenarios, mut out) = (Vec::new(), Vec::new(), PathBuf::from("race-out"));
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(HELP.to_owned())),
+            Arg::Long("only") => only = list(parser)?,
+            Arg::Long("scenarios") => scenarios = list(parser)?,
+            Arg::Long("rounds") => {
+                rounds = Some(number::<usize>(parser, "--rounds", "from 1 to 1000", |n| (1..=1000).contains(n))?)
+            }
+            Arg::Long("seconds") => {
+                seconds = Some(number::<f64>(parser, "--seconds", "from 0.1 to 600", |s| (0.1..=600.0).contains(s))?);
+            }
+            Arg::Long("quick") => quick = true,
+            Arg::Long("out") => out = parser.value()?.into(),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let (default_rounds, default_seconds) = if quick { (1, 0.5) } else { (5, 3.0) };
+    let rounds = rounds.unwrap_or(default_rounds);
+    let seconds = seconds.unwrap_or(default_seconds);
+    Ok(Command::Race { chapters, options: Options { only, scenarios, rounds, seconds, quick, out } })
+}
+
+/// Names between commas.
+fn list(parser: &mut Parser) -> Result<Vec<String>, Refusal> {
+    let names = parser.value()?.string()?;
+    let names: Vec<String> =
+        names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    if names.is_empty() { Err(Refusal("a list of names is empty".to_owned())) } else { Ok(names) }
+}
+
+/// A number that the option can take.
+fn number<N: std::str::FromStr>(
+    parser: &mut Parser,
+    option: &str,
+    range: &str,
+    fits: impl Fn(&N) -> bool,
+) -> Result<N, Refusal> {
+    let text = parser.value()?.string()?;
+    let number = text.parse().ok().filter(fits);
+    number.ok_or_else(|| Refusal(format!("{option} takes a number {range}, not {text:?}")))
+}
+
+/// The next word, which must be there.
+fn word_of(parser: &mut Parser, what: &str) -> Result<String, Refusal> {
+    match parser.next()? {
+        Some(Arg::Value(word)) => Ok(word.string()?),
+        Some(other) => Err(other.unexpected().into()),
+        None => Err(Refusal(format!("{what} is missing"))),
+    }
+}
+
+fn serve(parser: &mut Parser) -> Result<Command, Refusal> {
+    let name = word_of(parser, "a server")?;
+    let scenario = word_of(parser, "a scenario").unwrap_or_else(|_| "c1".to_owned());
+    Ok(Command::Serve { name, scenario })
+}
+
+fn operation(parser: &mut Parser) -> Result<Command, Refusal> {
+    let runtime = word_of(parser, "a runtime")?;
+    let name = word_of(parser, "an operation")?;
+    let count = word_of(parser, "a count")?;
+    let count = count.parse().map_err(|_| Refusal(format!("a count is a number, not {count:?}")))?;
+    Ok(Command::Operation { runtime, name, count })
+}
+
+fn load(parser: &mut Parser) -> Result<Command, Refusal> {
+    let orders = word_of(parser, "an order")?;
+    serde_json::from_str(&orders).map(Command::Load).map_err(|error| Refusal(format!("an order is not one: {error}")))
+}
+
+fn tied(parser: &mut Parser) -> Result<Command, Refusal> {
+    let core = word_of(parser, "a core")?;
+    let core = core.parse().map_err(|_| Refusal(format!("a core is a number, not {core:?}")))?;
+    let mut words = parser.raw_args()?;
+    let program = words.next().ok_or_else(|| Refusal("a program is missing".to_owned()))?;
+    Ok(Command::Tied { core, program, arguments: words.collect() })
+}

@@ -1,0 +1,71 @@
+//! The HTTP servers that are compared, one table.
+//!
+//! Each has one thread for its loop, keeps connections alive, logs nothing, has no limit that the load would reach, and
+//! answers as [`answers`] has it. A server of this table that is written in Rust is a function in a file of its own, and
+//! this program becomes it; the others are programs of the machine.
+
+pub(crate) mod answers;
+pub(crate) mod external;
+
+use crate::report::Class;
+use answers::Scenario;
+use std::io;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+/// One server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Server {
+    /// As on the command line.
+    pub(crate) name: &'static str,
+    /// What it is, in a line.
+    pub(crate) what: &'static str,
+    /// What it is compared as.
+    pub(crate) class: Class,
+    /// How it comes to be.
+    pub(crate) start: Start,
+}
+
+/// How a server comes to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Start {
+    /// By this program, which serves on the listener until it is killed. The listener is blocking, as std makes it.
+    Here(fn(TcpListener) -> io::Result<()>),
+    /// By this program, and it is told which answer it gives to whatever comes.
+    Bare(fn(TcpListener, &Scenario) -> io::Result<()>),
+    /// By a program of this machine.
+    There(fn(&Place<'_>) -> Result<Command, String>),
+}
+
+/// Where a program of the machine is to serve.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// A directory of its own, for its configuration, that is removed afterwards.
+    pub(crate) directory: &'a Path,
+    /// It listens on 127.0.0.1 here, with a backlog of 4096. Nobody waits for a word of it: it is asked until it answers.
+    pub(crate) port: u16,
+    /// What it will be asked; only a server that parses nothing wants to know.
+    pub(crate) scenario: &'a Scenario,
+}
+
+/// All of them, the floor first. A program that is not on this machine is `Err(reason)` out of its [`Start::There`].
+pub(crate) const SERVERS: &[Server] = &[];
+
+/// Serves as the server of this name, until killed.
+///
+/// # Errors
+///
+/// That there is no such server or scenario; what the server ends with.
+pub(crate) fn serve(name: &str, scenario: &str) -> io::Result<()> {
+    let no = |kind: &str, name: &str| io::Error::new(io::ErrorKind::InvalidInput, format!("no {kind} {name:?}"));
+    let server = SERVERS.iter().find(|server| server.name == name).ok_or_else(|| no("server", name))?;
+    let scenario = answers::scenario(scenario).ok_or_else(|| no("scenario", scenario))?;
+    let listener = crate::load::listen()?;
+    println!("listening on {}", listener.local_addr()?);
+    match server.start {
+        Start::Here(serve) => serve(listener),
+        Start::Bare(serve) => serve(listener, scenario),
+        Start::There(_) => Err(no("server in this program", name)),
+    }
+}

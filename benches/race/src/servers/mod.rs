@@ -5,7 +5,12 @@
 //! this program becomes it; the others are programs of the machine.
 
 pub(crate) mod answers;
+pub(crate) mod by_hand;
+mod evloop;
 pub(crate) mod external;
+mod floor;
+mod hyper;
+mod tokio_raw;
 
 use crate::report::Class;
 use answers::Scenario;
@@ -50,7 +55,32 @@ pub(crate) struct Place<'a> {
 }
 
 /// All of them, the floor first. A program that is not on this machine is `Err(reason)` out of its [`Start::There`].
-pub(crate) const SERVERS: &[Server] = &[];
+pub(crate) const SERVERS: &[Server] = &[
+    Server {
+        name: "floor",
+        what: "epoll, recv and send; parses nothing",
+        class: Class::Floor,
+        start: Start::Bare(floor::serve),
+    },
+    Server {
+        name: "evloop",
+        what: "this project: its server and router",
+        class: Class::Evloop,
+        start: Start::Here(evloop::serve),
+    },
+    Server {
+        name: "hyper",
+        what: "hyper 1 on tokio's current-thread runtime",
+        class: Class::Peer,
+        start: Start::Here(hyper::serve),
+    },
+    Server {
+        name: "tokio-raw",
+        what: "httparse and a handler by hand on tokio",
+        class: Class::Hand,
+        start: Start::Here(tokio_raw::serve),
+    },
+];
 
 /// Serves as the server of this name, until killed.
 ///

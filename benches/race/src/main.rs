@@ -62,7 +62,9 @@ fn run(command: Command) -> io::Result<()> {
         Command::EchoServe(name) => echo::serve(&name),
         Command::Operation { runtime, name, count } => operations::one(&runtime, &name, count),
         Command::Load(orders) => load::run(&orders),
-        Command::Tied { core, program, arguments } => measure::child::become_program(core, &program, &arguments),
+        Command::Tied { core, parent, program, arguments } => {
+            measure::child::become_program(core, parent, &program, &arguments)
+        }
         Command::Race { chapters, options } => race(&chapters, &options),
     }
 }

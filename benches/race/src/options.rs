@@ -108,10 +108,12 @@ pub(crate) enum Command {
     },
     /// The load generator: `load ORDERS`.
     Load(Orders),
-    /// A program that is pinned to a core and ends with this one: `tied CORE PROGRAM ARGUMENTS...`.
+    /// A program that is pinned to a core and ends with its parent: `tied CORE PARENT PROGRAM ARGUMENTS...`.
     Tied {
         /// The core.
         core: usize,
+        /// The process that started it.
+        parent: i32,
         /// What this process becomes.
         program: OsString,
         /// And with what arguments.
@@ -230,6 +232,12 @@ fn word_of(parser: &mut Parser, what: &str) -> Result<String, Refusal> {
     }
 }
 
+/// The next word, which must be a number.
+fn number_of<N: std::str::FromStr>(parser: &mut Parser, what: &str) -> Result<N, Refusal> {
+    let word = word_of(parser, what)?;
+    word.parse().map_err(|_| Refusal(format!("{what} is a number, not {word:?}")))
+}
+
 fn serve(parser: &mut Parser) -> Result<Command, Refusal> {
     let name = word_of(parser, "a server")?;
     let scenario = word_of(parser, "a scenario").unwrap_or_else(|_| "c1".to_owned());
@@ -239,8 +247,7 @@ fn serve(parser: &mut Parser) -> Result<Command, Refusal> {
 fn operation(parser: &mut Parser) -> Result<Command, Refusal> {
     let runtime = word_of(parser, "a runtime")?;
     let name = word_of(parser, "an operation")?;
-    let count = word_of(parser, "a count")?;
-    let count = count.parse().map_err(|_| Refusal(format!("a count is a number, not {count:?}")))?;
+    let count = number_of(parser, "a count")?;
     Ok(Command::Operation { runtime, name, count })
 }
 
@@ -250,9 +257,9 @@ fn load(parser: &mut Parser) -> Result<Command, Refusal> {
 }
 
 fn tied(parser: &mut Parser) -> Result<Command, Refusal> {
-    let core = word_of(parser, "a core")?;
-    let core = core.parse().map_err(|_| Refusal(format!("a core is a number, not {core:?}")))?;
+    let core = number_of(parser, "a core")?;
+    let parent = number_of(parser, "a process")?;
     let mut words = parser.raw_args()?;
     let program = words.next().ok_or_else(|| Refusal("a program is missing".to_owned()))?;
-    Ok(Command::Tied { core, program, arguments: words.collect() })
+    Ok(Command::Tied { core, parent, program, arguments: words.collect() })
 }

@@ -263,3 +263,67 @@ fn tied(parser: &mut Parser) -> Result<Command, Refusal> {
     let program = words.next().ok_or_else(|| Refusal("a program is missing".to_owned()))?;
     Ok(Command::Tied { core, parent, program, arguments: words.collect() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(line: &str) -> Result<Command, String> {
+        let words = std::iter::once("race").chain(line.split_whitespace()).map(OsString::from);
+        read(words).map_err(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn without_a_command_there_is_help() {
+        for line in ["", "-h", "--help", "http --help"] {
+            assert_eq!(told(line), Ok(Command::Print(HELP.to_owned())), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn all_is_every_chapter_with_its_options() {
+        let Ok(Command::Race { chapters, options }) =
+            told("all --only evloop,hyper --rounds 7 --seconds 0.5 --out there")
+        else {
+            panic!("it was understood");
+        };
+        assert_eq!(chapters.len(), 5);
+        let expected = Options {
+            only: vec!["evloop".to_owned(), "hyper".to_owned()],
+            scenarios: Vec::new(),
+            rounds: 7,
+            seconds: 0.5,
+            quick: false,
+            out: PathBuf::from("there"),
+        };
+        assert_eq!(options, expected);
+    }
+
+    #[test]
+    fn a_quick_run_is_short_unless_told_otherwise() {
+        for (line, rounds, seconds) in [("http", 5, 3.0), ("http --quick", 1, 0.5), ("http --rounds 2 --quick", 2, 0.5)]
+        {
+            let Ok(Command::Race { options, .. }) = told(line) else { panic!("{line} was understood") };
+            assert_eq!((options.rounds, options.seconds), (rounds, seconds), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_told_in_one_line() {
+        for (line, why) in [
+            ("htp", "no command \"htp\"; did you mean http? There are http, echo, operations, libuv, scale, all"),
+            ("x", "no command \"x\"; there are http, echo, operations, libuv, scale, all"),
+            ("http --rounds 0", "--rounds takes a number from 1 to 1000, not \"0\""),
+            ("http --seconds soon", "--seconds takes a number from 0.1 to 600, not \"soon\""),
+            ("http --seconds NaN", "--seconds takes a number from 0.1 to 600, not \"NaN\""),
+            ("http --only ,", "a list of names is empty"),
+            ("http --slow", "invalid option '--slow'"),
+            ("http more", "unexpected argument \"more\""),
+            ("http --out", "missing argument for option '--out'"),
+            ("serve", "a server is missing"),
+            ("operation tokio yield often", "a count is a number, not \"often\""),
+        ] {
+            assert_eq!(told(line), Err(why.to_owned()), "{line}");
+        }
+    }
+}

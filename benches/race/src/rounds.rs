@@ -85,3 +85,63 @@ pub(crate) fn ratios_to_floor(slots: &[(Slot, Option<f64>)]) -> Vec<(usize, f64)
     }
     ratios
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: &[f64]) -> (f64, f64, f64) {
+        let spread = Spread::of(values).unwrap();
+        (spread.low, spread.median, spread.high)
+    }
+
+    #[test]
+    fn median_and_quartiles_lie_between_neighbours() {
+        assert_eq!(of(&[3.0]), (3.0, 3.0, 3.0));
+        assert_eq!(of(&[4.0, 1.0, 3.0, 2.0]), (1.75, 2.5, 3.25));
+        assert_eq!(of(&[5.0, 1.0, 4.0, 2.0, 3.0]), (2.0, 3.0, 4.0));
+    }
+
+    #[test]
+    fn of_nothing_there_is_no_median() {
+        assert_eq!(Spread::of(&[]), None);
+        assert_eq!(Spread::of(&[f64::NAN, f64::INFINITY]), None);
+        assert_eq!(of(&[f64::NAN, 2.0]), (2.0, 2.0, 2.0));
+    }
+
+    #[test]
+    fn spread_is_a_share_of_the_median() {
+        let relative = Spread::of(&[90.0, 100.0, 110.0]).unwrap().relative();
+        assert!((relative - 0.1).abs() < 1e-9, "{relative}");
+        assert!(Spread::exact(0.0).relative().abs() < 1e-9);
+    }
+
+    #[test]
+    fn floor_is_before_and_after_each_contestant_in_every_round() {
+        use Slot::{Contestant, Floor};
+        assert_eq!(order(0, 0), [Floor]);
+        assert_eq!(order(2, 0), [Floor, Contestant(0), Floor, Contestant(1), Floor]);
+        assert_eq!(order(2, 1), [Floor, Contestant(1), Floor, Contestant(0), Floor]);
+        assert_eq!(order(2, 2), order(2, 0));
+    }
+
+    #[test]
+    fn ratios_are_to_the_mean_of_both_neighbouring_floors() {
+        let slots = [
+            (Slot::Floor, Some(10.0)),
+            (Slot::Contestant(0), Some(15.0)),
+            (Slot::Floor, Some(20.0)),
+            (Slot::Contestant(1), Some(40.0)),
+            (Slot::Floor, None),
+        ];
+        assert_eq!(ratios_to_floor(&slots), [(0, 1.0), (1, 2.0)]);
+    }
+
+    #[test]
+    fn a_slot_without_figures_or_floors_has_no_ratio() {
+        let slots = [(Slot::Floor, None), (Slot::Contestant(0), Some(15.0)), (Slot::Floor, None)];
+        assert_eq!(ratios_to_floor(&slots), []);
+        let slots = [(Slot::Floor, Some(1.0)), (Slot::Contestant(0), None), (Slot::Floor, Some(1.0))];
+        assert_eq!(ratios_to_floor(&slots), []);
+    }
+}

@@ -10,6 +10,7 @@ mod evloop;
 pub(crate) mod external;
 mod floor;
 mod hyper;
+pub(crate) mod running;
 mod tokio_raw;
 
 use crate::report::Class;

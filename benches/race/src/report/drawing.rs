@@ -1,0 +1,239 @@
+//! A chapter as a drawing: a panel of bars for each section, in the light and in the dark.
+//!
+//! The bars are the main figure, over the floor's where there is one, and begin at nothing, so that twice as long is twice as
+//! much. One that is many times as long as most would leave no room for the others; it is cut, slantwise, and its number
+//! tells. What has no room at all is in the file of results.
+
+use super::machine::Machine;
+use super::number::figure;
+use super::{Class, Row, Section};
+use crate::options::Options;
+use svg::Document;
+use svg::node::Text as Words;
+use svg::node::element::{Description, Group, Line, Path, Rectangle, Style, Text, Title};
+
+/// In units of the drawing, which a browser shows as pixels.
+const WIDTH: f64 = 960.0;
+const MARGIN: f64 = 28.0;
+const BETWEEN: f64 = 36.0;
+const PANEL: f64 = (WIDTH - 2.0 * MARGIN - BETWEEN) / 2.0;
+const NAMES: f64 = 92.0;
+const VALUES: f64 = 112.0;
+const BARS: f64 = PANEL - NAMES - VALUES;
+const ROW: f64 = 21.0;
+const BAR: f64 = 13.0;
+const LINE: f64 = 17.0;
+
+/// How many characters of a panel's explanation fit in a line, at the least.
+const CHARACTERS: usize = 64;
+
+/// A bar that is longer than so many times the middle one is cut.
+const CUT: f64 = 3.0;
+
+/// A chapter's title, and what one unit of its main figure is.
+fn words_of(chapter: &str) -> &'static str {
+    match chapter {
+        "http" => "HTTP servers: CPU time for a request",
+        "echo" => "TCP echo: CPU time for a message",
+        "operations" => "What a loop does: time for an operation",
+        "libuv" => "libuv's own benchmarks, written for evloop",
+        _ => "How costs grow",
+    }
+}
+
+/// Draws the sections of one chapter.
+pub(super) fn of(sections: &[&Section], machine: &Machine, options: &Options) -> String {
+    let title = words_of(sections.first().map_or("", |section| section.chapter));
+    let quick = if options.quick { " A quick run: not to be quoted." } else { "" };
+    let about = [
+        format!("{machine}. {} rounds of {} s for each, medians.{quick}", options.rounds, options.seconds),
+        about(sections).to_owned(),
+    ];
+    let mut group = Group::new().add(words(MARGIN, 44.0, "title", title));
+    let mut y = 68.0;
+    for line in about.iter().filter(|line| !line.is_empty()) {
+        group = group.add(words(MARGIN, y, "about", line));
+        y += LINE + 2.0;
+    }
+    group = group.add(legend(sections, y));
+    let mut bottoms = [y + 34.0; 2];
+    for section in sections {
+        let column = usize::from(bottoms[1] < bottoms[0]);
+        #[allow(clippy::cast_precision_loss, reason = "there are two columns")]
+        let left = MARGIN + column as f64 * (PANEL + BETWEEN);
+        let (panel, bottom) = panel(section, left, bottoms[column]);
+        group = group.add(panel);
+        bottoms[column] = bottom;
+    }
+    let height = (bottoms[0].max(bottoms[1]) + MARGIN - 14.0).ceil();
+    let paper = Rectangle::new().set("class", "paper").set("width", WIDTH).set("height", height).set("rx", 10);
+    let drawing = Document::new()
+        .set("viewBox", (0, 0, WIDTH, height))
+        .set("width", WIDTH)
+        .set("height", height)
+        .set("class", "evloop-race")
+        .set("role", "img")
+        .add(Title::new(title))
+        .add(Description::new().add(Words::new(about.join(" "))))
+        .add(Style::new(include_str!("style.css").trim_end()))
+        .add(paper)
+        .add(group);
+    format!("{drawing}\n")
+}
+
+/// How the bars are to be read.
+fn about(sections: &[&Section]) -> &'static str {
+    if sections.iter().any(|section| section.rows.iter().any(|row| row.to_floor.is_some())) {
+        "Each bar is a ratio to the floor, measured just before and just after: what the kernel takes by itself is 1. \
+         Shorter is better."
+    } else if sections.iter().all(|section| section.columns.first().is_none_or(|column| column.less_is_better)) {
+        "Shorter is better."
+    } else {
+        ""
+    }
+}
+
+/// The classes that occur, with their colours.
+fn legend(sections: &[&Section], y: f64) -> Group {
+    let mut group = Group::new();
+    let mut x = MARGIN;
+    for (class, meaning) in [
+        (Class::Evloop, "evloop"),
+        (Class::Peer, "does the same work"),
+        (Class::Hand, "does less: by hand, or without the protocol"),
+        (Class::Floor, "the floor"),
+    ] {
+        if sections.iter().flat_map(|section| &section.rows).any(|row| row.class == class) {
+            let swatch = Rectangle::new().set("class", class_of(class)).set("x", short(x)).set("y", short(y - 7.0));
+            group = group.add(swatch.set("width", 16).set("height", 11).set("rx", 2));
+            group = group.add(words(x + 23.0, y + 3.0, "beside", meaning));
+            x += 23.0 + width_of(meaning) + 22.0;
+        }
+    }
+    group
+}
+
+/// One section; returns where the next can begin.
+fn panel(section: &Section, left: f64, top: f64) -> (Group, f64) {
+    let rule = Line::new().set("class", "rule").set("x1", short(left)).set("x2", short(left + PANEL));
+    let mut group = Group::new().add(rule.set("y1", short(top)).set("y2", short(top)));
+    group = group.add(words(left, top + 22.0, "panel", &section.name));
+    let mut y = top + 40.0;
+    for line in wrapped(&section.what) {
+        group = group.add(words(left, y, "what", &line));
+        y += LINE;
+    }
+    y += 2.0;
+    let rows: Vec<(&Row, f64)> =
+        section.sorted().into_iter().filter_map(|row| Some((row, length(section, row)?))).collect();
+    let longest = longest(&rows.iter().map(|(_, length)| *length).collect::<Vec<_>>());
+    let has_floor = section.rows.iter().any(|row| row.to_floor.is_some());
+    let bottom = y + ROW * f64::from(u32::try_from(rows.len()).unwrap_or(0));
+    for (row, length) in &rows {
+        group = group.add(bar(section, row, *length, longest, (left, y)));
+        y += ROW;
+    }
+    if has_floor && longest >= 1.0 {
+        let x = short(left + NAMES + BARS / longest);
+        let line = Line::new().set("class", "one").set("x1", x.clone()).set("x2", x);
+        group = group.add(line.set("y1", short(bottom - ROW * rows.len() as f64 - 1.0)).set("y2", short(bottom)));
+    }
+    (group, bottom + 20.0)
+}
+
+/// How long a row's bar is: its ratio to the floor, or its figure.
+fn length(section: &Section, row: &Row) -> Option<f64> {
+    let has_floor = section.rows.iter().any(|row| row.to_floor.is_some());
+    match row.to_floor {
+        Some(ratio) => Some(ratio.median),
+        None if has_floor => (row.class == Class::Floor).then_some(1.0),
+        None => row.main().map(|main| main.median),
+    }
+}
+
+/// What the whole width of the bars stands for.
+fn longest(lengths: &[f64]) -> f64 {
+    let mut sorted = lengths.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.get(sorted.len() / 2).copied().unwrap_or(1.0);
+    let most = sorted.last().copied().unwrap_or(1.0);
+    most.min(middle * CUT).max(f64::MIN_POSITIVE)
+}
+
+/// A row: its name, its bar, its number.
+fn bar(section: &Section, row: &Row, length: f64, longest: f64, (left, y): (f64, f64)) -> Group {
+    let class = class_of(row.class);
+    let (x, top) = (left + NAMES, y + (ROW - BAR) / 2.0);
+    let baseline = y + ROW / 2.0 + 4.5;
+    let is_cut = length > longest * 1.001;
+    let width = (length.min(longest) / longest * BARS).max(1.5);
+    let end = x + width;
+    let slant = if is_cut { 6.0 } else { 0.0 };
+    let shape = format!(
+        "M{x} {top} H{end} L{cut} {bottom} H{x} z",
+        x = short(x),
+        top = short(top),
+        end = short(end),
+        cut = short(end - slant),
+        bottom = short(top + BAR)
+    );
+    let mut group = Group::new().add(words(x - 9.0, baseline, &format!("name {class}"), &row.name));
+    group = group.add(Path::new().set("class", class).set("d", shape));
+    let spread = row.to_floor.or_else(|| row.main().filter(|_| section.columns.len() > 1));
+    if let Some(spread) = spread.filter(|spread| spread.runs > 1 && !is_cut) {
+        let place = |value: f64| short(x + (value / longest * BARS).min(BARS));
+        let line =
+            Line::new().set("class", "spread").set("y1", short(top + BAR / 2.0)).set("y2", short(top + BAR / 2.0));
+        group = group.add(line.set("x1", place(spread.low)).set("x2", place(spread.high)));
+    }
+    let unit = section.columns.first().map_or("", |column| column.unit);
+    let told = row.main().map_or_else(String::new, |main| figure(main.median, unit));
+    match row.to_floor {
+        Some(ratio) => {
+            let ratio = format!("{:.2}", ratio.median);
+            group = group.add(words(end + 8.0, baseline, &format!("value {class}"), &ratio));
+            group.add(words(end + 16.0 + width_of(&ratio), baseline, "value beside", &told))
+        }
+        None => group.add(words(end + 8.0, baseline, &format!("value {class}"), &told)),
+    }
+}
+
+/// A class's name in the style.
+fn class_of(class: Class) -> &'static str {
+    match class {
+        Class::Floor => "floor",
+        Class::Evloop => "evloop",
+        Class::Peer => "peer",
+        Class::Hand => "hand",
+    }
+}
+
+fn words(x: f64, y: f64, class: &str, text: &str) -> Text {
+    Text::new(text).set("class", class).set("x", short(x)).set("y", short(y))
+}
+
+/// About how wide a text is; characters differ, and it is room that is kept.
+fn width_of(text: &str) -> f64 {
+    f64::from(u32::try_from(text.chars().count()).unwrap_or(u32::MAX)) * 6.6
+}
+
+/// A text in lines that fit a panel.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= CHARACTERS => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// A place with no more digits than anybody sees.
+fn short(place: f64) -> String {
+    let text = format!("{place:.1}");
+    text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
+}

@@ -4,13 +4,18 @@
 //! answers as [`answers`] has it. A server of this table that is written in Rust is a function in a file of its own, and
 //! this program becomes it; the others are programs of the machine.
 
+mod actix;
 pub(crate) mod answers;
 pub(crate) mod by_hand;
 mod evloop;
 pub(crate) mod external;
 mod floor;
 mod hyper;
+mod may;
+mod monoio;
+mod ntex;
 pub(crate) mod running;
+mod smol;
 mod tokio_raw;
 
 use crate::report::Class;
@@ -80,6 +85,45 @@ pub(crate) const SERVERS: &[Server] = &[
         what: "httparse and a handler by hand on tokio",
         class: Class::Hand,
         start: Start::Here(tokio_raw::serve),
+    },
+    Server {
+        name: "smol",
+        what: "httparse and a handler by hand on smol",
+        class: Class::Hand,
+        start: Start::Here(smol::serve),
+    },
+    Server {
+        name: "monoio",
+        what: "httparse and a handler by hand on monoio's epoll",
+        class: Class::Hand,
+        start: Start::Here(monoio::serve),
+    },
+    Server {
+        name: "ntex",
+        what: "ntex's service and router on its own reactor",
+        class: Class::Peer,
+        start: Start::Here(ntex::serve),
+    },
+    Server { name: "actix-web", what: "actix-web on tokio", class: Class::Peer, start: Start::Here(actix::serve) },
+    Server {
+        name: "may_minihttp",
+        what: "may_minihttp on may's coroutines",
+        class: Class::Peer,
+        start: Start::Here(may::serve),
+    },
+    Server {
+        name: "libuv",
+        what: "a handler by hand in C on libuv",
+        class: Class::Hand,
+        start: Start::There(external::libuv),
+    },
+    Server { name: "nginx", what: "nginx, one worker", class: Class::Peer, start: Start::There(external::nginx) },
+    Server { name: "node", what: "node's own HTTP server", class: Class::Peer, start: Start::There(external::node) },
+    Server {
+        name: "uvicorn",
+        what: "uvicorn on uvloop, an application without a framework",
+        class: Class::Peer,
+        start: Start::There(external::uvicorn),
     },
 ];
 

@@ -24,7 +24,7 @@ mod rounds;
 mod scale;
 mod servers;
 
-use options::{Command, Options};
+use options::{Command, Names, Options};
 use report::Report;
 use std::io;
 use std::process::ExitCode;
@@ -42,6 +42,12 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Command::Race { chapters, options } = &command
+        && let Err(refusal) = options.check(&known(chapters))
+    {
+        eprintln!("race: {refusal}");
+        return ExitCode::from(2);
+    }
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -49,6 +55,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The contestants and workloads of these chapters, by the names that `--only` and `--scenarios` take.
+fn known(chapters: &[options::Chapter]) -> Names {
+    let mut names = Names::default();
+    for chapter in chapters {
+        match chapter {
+            options::Chapter::Http => names.add(http::names()),
+            // The others come as their tables do; what is not known here is not refused here.
+            _ => names.open = true,
+        }
+    }
+    names
 }
 
 /// Does what was asked.

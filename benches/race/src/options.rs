@@ -59,6 +59,43 @@ impl Options {
     pub(crate) fn runs(&self, scenario: &str) -> bool {
         self.scenarios.is_empty() || self.scenarios.iter().any(|only| only == scenario)
     }
+
+    /// Refuses names that nobody has.
+    ///
+    /// # Errors
+    ///
+    /// The first such name, with those that there are.
+    pub(crate) fn check(&self, names: &Names) -> Result<(), Refusal> {
+        let kinds = [("contestant", &self.only, &names.contestants), ("scenario", &self.scenarios, &names.scenarios)];
+        for (kind, asked, known) in kinds {
+            if let Some(name) = asked.iter().find(|name| !known.contains(&name.as_str()))
+                && !names.open
+            {
+                return Err(Refusal(unknown(kind, name, known)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What names there are.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    contestants: Vec<&'static str>,
+    scenarios: Vec<&'static str>,
+    /// Whether there are more than these.
+    pub(crate) open: bool,
+}
+
+impl Names {
+    /// Adds those of a chapter: contestants, scenarios.
+    pub(crate) fn add(&mut self, (contestants, scenarios): (Vec<&'static str>, Vec<&'static str>)) {
+        for (all, more) in [(&mut self.contestants, contestants), (&mut self.scenarios, scenarios)] {
+            all.extend(more);
+            all.sort_unstable();
+            all.dedup();
+        }
+    }
 }
 
 /// One part of the race.
@@ -305,6 +342,21 @@ mod tests {
         {
             let Ok(Command::Race { options, .. }) = told(line) else { panic!("{line} was understood") };
             assert_eq!((options.rounds, options.seconds), (rounds, seconds), "{line}");
+        }
+    }
+
+    #[test]
+    fn names_that_nobody_has_are_refused() {
+        let mut names = Names::default();
+        names.add((vec!["floor", "hyper"], vec!["c64"]));
+        names.add((vec!["floor"], Vec::new()));
+        for (line, why) in [
+            ("http --only hyper --scenarios c64", None),
+            ("http --only hypr", Some("no contestant \"hypr\"; did you mean hyper? There are floor, hyper")),
+            ("http --scenarios zzz", Some("no scenario \"zzz\"; there are c64")),
+        ] {
+            let Ok(Command::Race { options, .. }) = told(line) else { panic!("{line} was understood") };
+            assert_eq!(options.check(&names).err().map(|refusal| refusal.to_string()).as_deref(), why, "{line}");
         }
     }
 

@@ -5,7 +5,7 @@ use crate::load::Until;
 use crate::measure::callgrind::Work;
 use crate::measure::{find, strace};
 use crate::options::Options;
-use crate::report::Column;
+use crate::report::{Column, progress};
 use crate::rounds::Spread;
 use crate::servers::Server;
 use crate::servers::answers::Scenario;
@@ -60,7 +60,7 @@ pub(super) fn all(
     });
     let mut counted = Vec::new();
     for server in servers {
-        eprint!("\r\x1b[K{} {}, counting", scenario.name, server.name);
+        progress(&format!("{} {}, counting", scenario.name, server.name));
         let mut counts = Counts::default();
         if tools[0] {
             match calls(server, scenario, cores) {
@@ -78,7 +78,7 @@ pub(super) fn all(
         }
         counted.push((server.name, counts));
     }
-    eprint!("\r\x1b[K");
+    progress("");
     counted
 }
 

@@ -4,7 +4,7 @@ use super::{Contestant, Cores, load, start_all};
 use crate::load::Orders;
 use crate::measure::cpu::resident_bytes;
 use crate::options::Options;
-use crate::report::{Column, Row, Section};
+use crate::report::{Column, Row, Section, progress};
 use crate::rounds::Spread;
 use crate::servers::answers::SCENARIOS;
 use std::io;
@@ -28,7 +28,7 @@ pub(super) fn section(options: &Options, cores: Cores) -> Section {
     let mut notes = Vec::new();
     let mut rows = Vec::new();
     for contestant in start_all(options, &SCENARIOS[0], cores, &mut notes) {
-        eprint!("\r\x1b[K{NAME} {}", contestant.server.name);
+        progress(&format!("{NAME} {}", contestant.server.name));
         match held(&contestant, cores, connections) {
             Ok([per_connection, before]) => rows.push(Row {
                 name: contestant.server.name.to_owned(),
@@ -39,7 +39,7 @@ pub(super) fn section(options: &Options, cores: Cores) -> Section {
             Err(error) => notes.push(format!("{} is left out: {error}", contestant.server.name)),
         }
     }
-    eprint!("\r\x1b[K");
+    progress("");
     let column = |name: &str| Column { name: name.to_owned(), unit: "B", less_is_better: true };
     Section {
         chapter: "http",

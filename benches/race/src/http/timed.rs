@@ -3,7 +3,7 @@
 use super::{Contestant, Cores};
 use crate::load::{Outcome, Until};
 use crate::options::Options;
-use crate::report::{Column, Row};
+use crate::report::{Column, Row, progress};
 use crate::rounds::{Slot, Spread, order, ratios_to_floor};
 use crate::servers::answers::Scenario;
 
@@ -50,7 +50,13 @@ pub(super) fn rows(
                 Slot::Floor => &contestants[0],
                 Slot::Contestant(index) => &contestants[index + 1],
             };
-            eprint!("\r\x1b[K{} {}, round {} of {}", scenario.name, contestant.server.name, round + 1, options.rounds);
+            progress(&format!(
+                "{} {}, round {} of {}",
+                scenario.name,
+                contestant.server.name,
+                round + 1,
+                options.rounds
+            ));
             let outcome = contestant.ask(scenario, cores, Until::Seconds(options.seconds));
             if let Err(error) = &outcome {
                 notes.push(format!("{} failed in round {}: {error}", contestant.server.name, round + 1));
@@ -59,7 +65,7 @@ pub(super) fn rows(
         }
         slots.push(outcomes);
     }
-    eprint!("\r\x1b[K");
+    progress("");
     suspect(contestants, &slots, notes);
     let row = |(place, contestant): (usize, &Contestant)| {
         let slot = place.checked_sub(1).map_or(Slot::Floor, Slot::Contestant);

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// How long a server may take for anything here.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a piece is left alone, so that the server reads it by itself.
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// How many requests go in one piece.
 const TOGETHER: usize = 16;
 
@@ -34,6 +37,7 @@ pub(crate) fn check(port: u16, scenario: &Scenario, exact: bool) -> io::Result<u
             let expected = pieces.concat().len() / exchange.request.len();
             for piece in &pieces {
                 server.write_all(piece)?;
+                std::thread::sleep(PAUSE);
             }
             for found in read(&mut server, &exchange, expected, exact).map_err(|error| named(&exchange, error))? {
                 let first = *length.get_or_insert(found);

@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::rounds::Spread;
 use machine::Machine;
 use serde::Serialize;
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 /// One workload: who took part and what each needed.
 #[derive(Debug, Clone, Serialize)]
@@ -113,6 +113,14 @@ impl Row {
     /// The figure that counts.
     pub(crate) fn main(&self) -> Option<Spread> {
         self.figures.first().copied().flatten()
+    }
+}
+
+/// Tells a person who waits what is done now, in place of what was told before; empty: nothing any more. A file of errors is
+/// told nothing.
+pub(crate) fn progress(text: &str) {
+    if io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{text}");
     }
 }
 

@@ -79,6 +79,7 @@ fn run(command: Command) -> io::Result<()> {
         }
         Command::Serve { name, scenario } => servers::serve(&name, &scenario),
         Command::EchoServe(name) => echo::serve(&name),
+        Command::Operation { runtime, name, count } if runtime == libuv::RUNTIME => libuv::one(&name, count),
         Command::Operation { runtime, name, count } => operations::one(&runtime, &name, count),
         Command::Load(orders) => load::run(&orders),
         Command::Tied { core, parent, program, arguments } => {

@@ -25,6 +25,7 @@ Options:
   --rounds N                  how often each is measured [5]
   --seconds S                 how long each slot lasts [3]
   --quick                     one round of half a second: does all of it work?
+  --libuv-bench PATH          libuv's own uv_run_benchmarks_a, to stand beside
   --out DIR                   where results.json and the drawings go [race-out]
   -h, --help                  print this and exit
 
@@ -45,6 +46,8 @@ pub(crate) struct Options {
     pub(crate) seconds: f64,
     /// Whether this is a look at whether all works; its figures are not to be quoted.
     pub(crate) quick: bool,
+    /// libuv's own program for its benchmarks.
+    pub(crate) libuv_bench: Option<PathBuf>,
     /// The directory of the results.
     pub(crate) out: PathBuf,
 }
@@ -216,7 +219,7 @@ pub(crate) fn unknown(kind: &str, name: &str, known: &[&str]) -> String {
 }
 
 fn race(parser: &mut Parser, chapters: Vec<Chapter>) -> Result<Command, Refusal> {
-    let (mut rounds, mut seconds, mut quick) = (None, None, false);
+    let (mut rounds, mut seconds, mut quick, mut libuv_bench) = (None, None, false, None);
     let (mut only, mut scenarios, mut out) = (Vec::new(), Vec::new(), PathBuf::from("race-out"));
     while let Some(argument) = parser.next()? {
         match argument {
@@ -230,6 +233,7 @@ fn race(parser: &mut Parser, chapters: Vec<Chapter>) -> Result<Command, Refusal>
                 seconds = Some(number::<f64>(parser, "--seconds", "from 0.1 to 600", |s| (0.1..=600.0).contains(s))?);
             }
             Arg::Long("quick") => quick = true,
+            Arg::Long("libuv-bench") => libuv_bench = Some(parser.value()?.into()),
             Arg::Long("out") => out = parser.value()?.into(),
             other => return Err(other.unexpected().into()),
         }
@@ -237,7 +241,7 @@ fn race(parser: &mut Parser, chapters: Vec<Chapter>) -> Result<Command, Refusal>
     let (default_rounds, default_seconds) = if quick { (1, 0.5) } else { (5, 3.0) };
     let rounds = rounds.unwrap_or(default_rounds);
     let seconds = seconds.unwrap_or(default_seconds);
-    Ok(Command::Race { chapters, options: Options { only, scenarios, rounds, seconds, quick, out } })
+    Ok(Command::Race { chapters, options: Options { only, scenarios, rounds, seconds, quick, libuv_bench, out } })
 }
 
 /// Names between commas.

@@ -29,11 +29,6 @@ use report::Report;
 use std::io;
 use std::process::ExitCode;
 
-/// The whole heap, counted for those who ask for it with the feature `count`.
-#[cfg(feature = "count")]
-#[global_allocator]
-static HEAP: &stats_alloc::StatsAlloc<std::alloc::System> = &stats_alloc::INSTRUMENTED_SYSTEM;
-
 fn main() -> ExitCode {
     let command = match options::read(std::env::args_os()) {
         Ok(command) => command,
@@ -63,6 +58,8 @@ fn known(chapters: &[options::Chapter]) -> Names {
     for chapter in chapters {
         match chapter {
             options::Chapter::Http => names.add(http::names()),
+            options::Chapter::Operations => names.add(operations::names()),
+            options::Chapter::Libuv => names.add(libuv::names()),
             // The others come as their tables do; what is not known here is not refused here.
             _ => names.open = true,
         }

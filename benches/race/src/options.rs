@@ -227,7 +227,7 @@ fn race(parser: &mut Parser, chapters: Vec<Chapter>) -> Result<Command, Refusal>
             Arg::Long("only") => only = list(parser)?,
             Arg::Long("scenarios") => scenarios = list(parser)?,
             Arg::Long("rounds") => {
-                rounds = Some(number::<usize>(parser, "--rounds", "from 1 to 1000", |n| (1..=1000).contains(n))?)
+                rounds = Some(number::<usize>(parser, "--rounds", "from 1 to 1000", |n| (1..=1000).contains(n))?);
             }
             Arg::Long("seconds") => {
                 seconds = Some(number::<f64>(parser, "--seconds", "from 0.1 to 600", |s| (0.1..=600.0).contains(s))?);
@@ -335,6 +335,7 @@ mod tests {
             rounds: 7,
             seconds: 0.5,
             quick: false,
+            libuv_bench: None,
             out: PathBuf::from("there"),
         };
         assert_eq!(options, expected);

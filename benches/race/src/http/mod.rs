@@ -60,6 +60,10 @@ pub(crate) fn names() -> (Vec<&'static str>, Vec<&'static str>) {
 /// Those of the system; what is wrong with one server is a note in the report.
 pub(crate) fn run(options: &Options, report: &mut Report) -> io::Result<()> {
     let cores = Cores::choose()?;
+    println!("\nserver on core {}, load on core {}; contestants:", cores.server, cores.load);
+    for server in SERVERS.iter().filter(|server| takes_part(server, options)) {
+        println!("  {:<14}{}", server.name, server.what);
+    }
     for scenario in SCENARIOS.iter().filter(|scenario| options.runs(scenario.name)) {
         report.add(section(options, scenario, cores));
     }
@@ -105,13 +109,18 @@ struct Contestant {
 /// Starts and checks those that take part, the floor first; notes why one does not.
 fn start_all(options: &Options, scenario: &Scenario, cores: Cores, notes: &mut Vec<String>) -> Vec<Contestant> {
     let mut contestants = Vec::new();
-    for server in SERVERS.iter().filter(|server| server.class == Class::Floor || options.takes(server.name)) {
+    for server in SERVERS.iter().filter(|server| takes_part(server, options)) {
         match Contestant::start(server, scenario, cores) {
             Ok(contestant) => contestants.push(contestant),
             Err(why) => notes.push(format!("{} is left out: {why}", server.name)),
         }
     }
     contestants
+}
+
+/// Whether a server is to be measured: the floor always is.
+fn takes_part(server: &Server, options: &Options) -> bool {
+    server.class == Class::Floor || options.takes(server.name)
 }
 
 impl Contestant {

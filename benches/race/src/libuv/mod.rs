@@ -38,6 +38,11 @@ pub(crate) const RUNTIME: &str = "libuv-list";
 /// How long a benchmark may take before the kernel ends it, in seconds.
 const LIMIT_SECS: u32 = 300;
 
+/// The names of the contestants and of the benchmarks.
+pub(crate) fn names() -> (Vec<&'static str>, Vec<&'static str>) {
+    (vec!["evloop", "libuv"], BENCHES.iter().map(|bench| bench.name).collect())
+}
+
 /// Runs what is asked for of the list.
 ///
 /// # Errors

@@ -5,7 +5,7 @@
 
 use super::wrong;
 use crate::servers::answers::{Exchange, Scenario};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -39,11 +39,11 @@ pub(crate) fn check(port: u16, scenario: &Scenario, exact: bool) -> io::Result<u
                 server.write_all(piece)?;
                 std::thread::sleep(PAUSE);
             }
-            for found in read(&mut server, &exchange, expected, exact).map_err(|error| named(&exchange, error))? {
+            for found in read(&mut server, &exchange, expected, exact).map_err(|error| named(&exchange, &error))? {
                 let first = *length.get_or_insert(found);
                 if first != found {
                     let why = format!("an answer has {found} bytes where another had {first}");
-                    return Err(named(&exchange, wrong(why)));
+                    return Err(named(&exchange, &wrong(why)));
                 }
             }
         }
@@ -59,7 +59,7 @@ fn ways(request: &[u8]) -> [Vec<Vec<u8>>; 3] {
 }
 
 /// The error with the request's first line.
-fn named(exchange: &Exchange, error: io::Error) -> io::Error {
+fn named(exchange: &Exchange, error: &io::Error) -> io::Error {
     let line = exchange.request.split(|&byte| byte == b'\r').next().unwrap_or_default();
     io::Error::new(error.kind(), format!("{}: {error}", String::from_utf8_lossy(line)))
 }
@@ -67,7 +67,7 @@ fn named(exchange: &Exchange, error: io::Error) -> io::Error {
 /// Reads so many answers and returns the length of each.
 fn read(server: &mut impl io::Read, exchange: &Exchange, expected: usize, exact: bool) -> io::Result<Vec<usize>> {
     let (mut input, mut lengths) = (Vec::new(), Vec::new());
-    let mut piece = [0; 64 * 1024];
+    let mut piece = vec![0; 64 * 1024];
     while lengths.len() < expected {
         match answer(&input, exchange, exact)? {
             Some(length) => {

@@ -117,3 +117,50 @@ impl Window {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(until: Until) -> Window {
+        let pid = i32::try_from(std::process::id()).unwrap();
+        let ask = Ask { port: 1, pid, scenario: "c1".to_owned(), answer_bytes: 1, until, cores: vec![0] };
+        Window::new(&ask).unwrap()
+    }
+
+    #[test]
+    fn so_many_are_asked_as_were_ordered_in_whole_batches() {
+        let mut window = window(Until::Requests(20));
+        assert!(window.takes(16) && window.takes(16) && !window.takes(16));
+    }
+
+    #[test]
+    fn latencies_are_from_the_first_answer_on_where_requests_are_counted() {
+        let mut window = window(Until::Requests(100));
+        let sent = Instant::now();
+        for micros in 1..=100 {
+            window.count(1, sent + Duration::from_micros(micros), sent).unwrap();
+        }
+        let outcome = window.close().unwrap();
+        assert_eq!(outcome.requests, 100);
+        let near = |found: u64, expected: u64| found.abs_diff(expected) <= expected / 500;
+        assert!(near(outcome.p50_ns, 50_000) && near(outcome.p99_ns, 99_000), "{outcome:?}");
+    }
+
+    #[test]
+    fn what_is_answered_while_warming_up_is_not_counted() {
+        let mut window = window(Until::Seconds(10.0));
+        let begun = window.begun.at;
+        let at = |seconds: f64| begun + Duration::from_secs_f64(seconds);
+        window.count(1, at(1.9), begun).unwrap();
+        assert_eq!(window.answered, 0);
+        window.count(1, at(2.1), begun).unwrap();
+        assert_eq!(window.answered, 1);
+        assert!(!window.is_over(at(11.9)) && window.is_over(at(12.1)));
+    }
+
+    #[test]
+    fn nothing_answered_is_a_failure() {
+        assert!(window(Until::Requests(1)).close().is_err());
+    }
+}

@@ -35,6 +35,7 @@ pub(crate) fn resident_bytes(pid: i32) -> io::Result<u64> {
     resident.ok_or_else(|| io::Error::other("the kernel does not tell what is resident"))
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "map_err gives the error away")]
 fn failed(error: ProcError) -> io::Error {
     io::Error::other(format!("what /proc tells of a process: {error}"))
 }

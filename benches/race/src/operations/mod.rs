@@ -175,6 +175,12 @@ pub(crate) const RUNTIMES: [Runtime; 6] = [
 /// The kernel alone, for the one operation that it can do.
 pub(crate) const FLOOR: Runtime = Runtime { name: "eventfd", has: spent::eventfd };
 
+/// The names of the runtimes and of the operations.
+pub(crate) fn names() -> (Vec<&'static str>, Vec<&'static str>) {
+    let runtimes = RUNTIMES.iter().map(|runtime| runtime.name).chain([FLOOR.name]);
+    (runtimes.collect(), Operation::ALL.map(Operation::name).to_vec())
+}
+
 /// Does one operation so often on one runtime, and prints what each took, as JSON.
 ///
 /// # Errors

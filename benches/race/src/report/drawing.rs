@@ -128,7 +128,7 @@ fn panel(section: &Section, left: f64, top: f64) -> (Group, f64) {
         section.sorted().into_iter().filter_map(|row| Some((row, length(section, row)?))).collect();
     let longest = longest(&rows.iter().map(|(_, length)| *length).collect::<Vec<_>>());
     let has_floor = section.rows.iter().any(|row| row.to_floor.is_some());
-    let bottom = y + ROW * f64::from(u32::try_from(rows.len()).unwrap_or(0));
+    let first = y;
     for (row, length) in &rows {
         group = group.add(bar(section, row, *length, longest, (left, y)));
         y += ROW;
@@ -136,9 +136,9 @@ fn panel(section: &Section, left: f64, top: f64) -> (Group, f64) {
     if has_floor && longest >= 1.0 {
         let x = short(left + NAMES + BARS / longest);
         let line = Line::new().set("class", "one").set("x1", x.clone()).set("x2", x);
-        group = group.add(line.set("y1", short(bottom - ROW * rows.len() as f64 - 1.0)).set("y2", short(bottom)));
+        group = group.add(line.set("y1", short(first - 1.0)).set("y2", short(y)));
     }
-    (group, bottom + 20.0)
+    (group, y + 20.0)
 }
 
 /// How long a row's bar is: its ratio to the floor, or its figure.

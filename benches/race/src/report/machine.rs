@@ -1,6 +1,6 @@
 //! Where and with what it was measured.
 
-use procfs::{CpuInfo, Current as _, CurrentSI as _};
+use procfs::{CpuInfo, Current as _};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -69,7 +69,8 @@ fn table_has_a_line_for_each_contestant_and_each_note() {
 
 fn options() -> Options {
     let names = Vec::new;
-    Options { only: names(), scenarios: names(), rounds: 5, seconds: 3.0, quick: false, out: "out".into() }
+    let (rounds, seconds, quick) = (5, 3.0, false);
+    Options { only: names(), scenarios: names(), rounds, seconds, quick, libuv_bench: None, out: "out".into() }
 }
 
 #[test]

@@ -38,6 +38,7 @@ struct Connection {
 /// # Errors
 ///
 /// What the system says.
+#[allow(clippy::needless_pass_by_value, reason = "the table's servers take their listeners")]
 pub(crate) fn serve(listener: TcpListener, scenario: &Scenario) -> io::Result<()> {
     let exchanges = (scenario.exchanges)();
     let request_bytes = exchanges[0].request.len();

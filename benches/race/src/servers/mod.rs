@@ -16,6 +16,8 @@ mod monoio;
 mod ntex;
 pub(crate) mod running;
 mod smol;
+#[cfg(test)]
+mod tests;
 mod tokio_raw;
 
 use crate::report::Class;

@@ -64,13 +64,13 @@ pub(crate) fn libuv(place: &Place<'_>) -> Result<Command, String> {
 /// When there is no compiler, or what it said first.
 pub(crate) fn compiled_with_libuv(directory: &Path, text: &str) -> Result<PathBuf, String> {
     let compiler = program("cc", &[])?;
-    let (source, compiled) = (directory.join("libuv.c"), directory.join("libuv"));
+    let (source, built) = (directory.join("libuv.c"), directory.join("libuv"));
     fs::write(&source, text).map_err(|error| format!("no room for its program: {error}"))?;
     let mut compile = Command::new(compiler);
-    compile.args(["-O2", "-o"]).args([&compiled, &source]).arg("-luv").stdin(Stdio::null());
+    compile.args(["-O2", "-o"]).args([&built, &source]).arg("-luv").stdin(Stdio::null());
     let output = compile.output().map_err(|error| format!("cc does not run: {error}"))?;
     if output.status.success() {
-        return Ok(compiled);
+        return Ok(built);
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let error = said.lines().find(|line| line.contains("error") || line.contains("cannot find"));

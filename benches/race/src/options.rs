@@ -63,6 +63,12 @@ impl Options {
         self.scenarios.is_empty() || self.scenarios.iter().any(|only| only == scenario)
     }
 
+    /// How often and how long, in words.
+    pub(crate) fn conditions(&self) -> String {
+        let (rounds, plural) = (self.rounds, if self.rounds == 1 { "" } else { "s" });
+        format!("{rounds} round{plural} of {} s for each", self.seconds)
+    }
+
     /// Refuses names that nobody has.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use super::{Class, Row, Section};
 use crate::options::Options;
 use svg::Document;
 use svg::node::Text as Words;
-use svg::node::element::{Description, Group, Line, Path, Rectangle, Style, Text, Title};
+use svg::node::element::{Description, Group, Line, Path, Rectangle, Style, TSpan, Text, Title};
 
 /// In units of the drawing, which a browser shows as pixels.
 const WIDTH: f64 = 960.0;
@@ -45,10 +45,7 @@ fn words_of(chapter: &str) -> &'static str {
 pub(super) fn of(sections: &[&Section], machine: &Machine, options: &Options) -> String {
     let title = words_of(sections.first().map_or("", |section| section.chapter));
     let quick = if options.quick { " A quick run: not to be quoted." } else { "" };
-    let about = [
-        format!("{machine}. {} rounds of {} s for each, medians.{quick}", options.rounds, options.seconds),
-        about(sections).to_owned(),
-    ];
+    let about = [format!("{machine}. {}, medians.{quick}", options.conditions()), about(sections).to_owned()];
     let mut group = Group::new().add(words(MARGIN, 44.0, "title", title));
     let mut y = 68.0;
     for line in about.iter().filter(|line| !line.is_empty()) {
@@ -188,13 +185,13 @@ fn bar(section: &Section, row: &Row, length: f64, longest: f64, (left, y): (f64,
     }
     let unit = section.columns.first().map_or("", |column| column.unit);
     let told = row.main().map_or_else(String::new, |main| figure(main.median, unit));
+    let value = |text: &str| words(end + 8.0, baseline, &format!("value {class}"), text);
     match row.to_floor {
         Some(ratio) => {
-            let ratio = format!("{:.2}", ratio.median);
-            group = group.add(words(end + 8.0, baseline, &format!("value {class}"), &ratio));
-            group.add(words(end + 16.0 + width_of(&ratio), baseline, "value beside", &told))
+            let told = TSpan::new(told).set("class", "beside").set("dx", 7);
+            group.add(value(&format!("{:.2}", ratio.median)).add(told))
         }
-        None => group.add(words(end + 8.0, baseline, &format!("value {class}"), &told)),
+        None => group.add(value(&told)),
     }
 }
 
@@ -214,7 +211,7 @@ fn words(x: f64, y: f64, class: &str, text: &str) -> Text {
 
 /// About how wide a text is; characters differ, and it is room that is kept.
 fn width_of(text: &str) -> f64 {
-    f64::from(u32::try_from(text.chars().count()).unwrap_or(u32::MAX)) * 6.6
+    f64::from(u32::try_from(text.chars().count()).unwrap_or(u32::MAX)) * 6.2
 }
 
 /// A text in lines that fit a panel.

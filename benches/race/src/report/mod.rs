@@ -166,8 +166,7 @@ impl Report {
         std::fs::create_dir_all(&options.out).map_err(named)?;
         let machine = Machine::here();
         println!("{machine}");
-        let (rounds, seconds) = (options.rounds, options.seconds);
-        println!("{rounds} rounds of {seconds} s for each; medians; the spread is that between the quartiles");
+        println!("{}; medians; the spread is that between the quartiles", options.conditions());
         if options.quick {
             println!("a quick run: its figures are not to be quoted");
         }

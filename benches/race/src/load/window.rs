@@ -19,8 +19,8 @@ pub(super) struct Window {
     cores: Vec<usize>,
     /// Nothing is counted before, where there is a warm-up.
     opens: Option<Instant>,
-    /// The window's end, where it is one of time.
-    closes: Option<Instant>,
+    /// For how long it is open, where time ends it.
+    length: Option<Duration>,
     /// How many requests are still to be sent, where that ends it.
     to_send: Option<u64>,
     begun: Begun,
@@ -52,16 +52,16 @@ impl Begun {
 impl Window {
     pub(super) fn new(ask: &Ask) -> io::Result<Self> {
         let begun = Begun::now(ask.pid, &ask.cores)?;
-        let (opens, closes, to_send) = match ask.until {
+        let (opens, length, to_send) = match ask.until {
             Until::Seconds(seconds) => {
                 let opens = begun.at + Duration::from_secs_f64(seconds * WARM_UP);
-                (Some(opens), Some(opens + Duration::from_secs_f64(seconds)), None)
+                (Some(opens), Some(Duration::from_secs_f64(seconds)), None)
             }
             Until::Requests(requests) => (None, None, Some(requests)),
         };
         let latencies = Histogram::new_with_bounds(1, LATENCY_MAX, 3).expect("these are bounds");
         let cores = ask.cores.clone();
-        Ok(Self { pid: ask.pid, cores, opens, closes, to_send, begun, answered: 0, latencies })
+        Ok(Self { pid: ask.pid, cores, opens, length, to_send, begun, answered: 0, latencies })
     }
 
     /// Whether so many more are to be asked.
@@ -90,9 +90,9 @@ impl Window {
         Ok(())
     }
 
-    /// Whether its end has come, where that is a time.
+    /// Whether its end has come, where that is a time. It is as long as it should be however late it opened.
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        self.closes.is_some_and(|closes| now >= closes)
+        self.opens.is_none() && self.length.is_some_and(|length| now >= self.begun.at + length)
     }
 
     /// What came of it.
@@ -101,7 +101,8 @@ impl Window {
             return Err(wrong("nothing was answered"));
         }
         let end = Begun::now(self.pid, &self.cores)?;
-        let server_ns = end.server_ns - self.begun.server_ns;
+        // A thread that has ended takes its time with it; the servers keep theirs.
+        let server_ns = end.server_ns.saturating_sub(self.begun.server_ns);
         let load_ns = end.load_ns - self.begun.load_ns;
         let time = end.at - self.begun.at;
         let own = Duration::from_nanos(server_ns + load_ns);
@@ -156,7 +157,9 @@ mod tests {
         assert_eq!(window.answered, 0);
         window.count(1, at(2.1), begun).unwrap();
         assert_eq!(window.answered, 1);
-        assert!(!window.is_over(at(11.9)) && window.is_over(at(12.1)));
+        let opened = window.begun.at;
+        let after = |seconds: f64| opened + Duration::from_secs_f64(seconds);
+        assert!(!window.is_over(after(9.9)) && window.is_over(after(10.1)));
     }
 
     #[test]

@@ -112,8 +112,8 @@ impl Tied {
         if status.success() {
             return Ok(output);
         }
-        let last = errors.lines().last().unwrap_or_default();
-        Err(io::Error::other(format!("{}{last}", if last.is_empty() { status.to_string() } else { String::new() })))
+        let last = errors.lines().last().map(|last| last.strip_prefix("race: ").unwrap_or(last).to_owned());
+        Err(io::Error::other(last.unwrap_or_else(|| status.to_string())))
     }
 
     /// Sends it a signal and waits for its end.
@@ -161,4 +161,46 @@ pub(crate) fn become_program(core: usize, parent: i32, program: &OsStr, argument
     cores.set(core);
     sched_setaffinity(None, &cores)?;
     Err(Command::new(program).args(arguments).exec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::test_kill_process;
+
+    fn shell(script: &str) -> Tied {
+        let mut command = Command::new("sh");
+        Tied::spawn(command.args(["-c", script]).stdout(Stdio::piped()).stderr(Stdio::piped())).unwrap()
+    }
+
+    #[test]
+    fn dropped_process_is_gone() {
+        let process = shell("exec sleep 1000");
+        let pid = Pid::from_raw(process.pid()).unwrap();
+        assert!(test_kill_process(pid).is_ok());
+        drop(process);
+        assert!(test_kill_process(pid).is_err());
+    }
+
+    #[test]
+    fn output_of_one_that_fails_is_the_last_of_its_errors() {
+        assert_eq!(shell("echo yes").output().unwrap(), "yes\n");
+        assert_eq!(shell("echo first >&2; echo race: no >&2; exit 1").output().unwrap_err().to_string(), "no");
+        assert_eq!(shell("exit 3").output().unwrap_err().to_string(), "exit status: 3");
+    }
+
+    #[test]
+    fn line_is_what_is_printed_first() {
+        let mut process = shell("echo held; exec sleep 1000");
+        assert_eq!(process.line().unwrap(), "held");
+        assert!(process.ended().unwrap().is_none());
+        assert_eq!(shell("exit 1").line().unwrap(), "");
+    }
+
+    #[test]
+    fn one_that_heeds_no_signal_is_not_waited_for() {
+        let mut process = shell("trap '' TERM; echo ready; while :; do sleep 1000; done");
+        assert_eq!(process.line().unwrap(), "ready");
+        assert!(process.end(Signal::TERM, Duration::from_millis(20)).is_err());
+    }
 }

@@ -17,8 +17,8 @@ const WIDTH: f64 = 960.0;
 const MARGIN: f64 = 28.0;
 const BETWEEN: f64 = 36.0;
 const PANEL: f64 = (WIDTH - 2.0 * MARGIN - BETWEEN) / 2.0;
-const NAMES: f64 = 92.0;
-const VALUES: f64 = 112.0;
+const NAMES: f64 = 104.0;
+const VALUES: f64 = 116.0;
 const BARS: f64 = PANEL - NAMES - VALUES;
 const ROW: f64 = 21.0;
 const BAR: f64 = 13.0;
@@ -126,14 +126,23 @@ fn panel(section: &Section, left: f64, top: f64) -> (Group, f64) {
     let longest = longest(&rows.iter().map(|(_, length)| *length).collect::<Vec<_>>());
     let has_floor = section.rows.iter().any(|row| row.to_floor.is_some());
     let first = y;
-    for (row, length) in &rows {
-        group = group.add(bar(section, row, *length, longest, (left, y)));
+    let bars = rows.iter().zip(0_u32..).map(|((row, length), place)| {
+        let y = first + ROW * f64::from(place);
+        Bar { row, length: *length, longest, x: left + NAMES, y }
+    });
+    let bars: Vec<Bar<'_>> = bars.collect();
+    for bar in &bars {
+        group = group.add(bar.shape());
         y += ROW;
     }
     if has_floor && longest >= 1.0 {
         let x = short(left + NAMES + BARS / longest);
         let line = Line::new().set("class", "one").set("x1", x.clone()).set("x2", x);
         group = group.add(line.set("y1", short(first - 1.0)).set("y2", short(y)));
+    }
+    let unit = section.columns.first().map_or("", |column| column.unit);
+    for bar in &bars {
+        group = group.add(bar.words(unit));
     }
     (group, y + 20.0)
 }
@@ -157,41 +166,74 @@ fn longest(lengths: &[f64]) -> f64 {
     most.min(middle * CUT).max(f64::MIN_POSITIVE)
 }
 
-/// A row: its name, its bar, its number.
-fn bar(section: &Section, row: &Row, length: f64, longest: f64, (left, y): (f64, f64)) -> Group {
-    let class = class_of(row.class);
-    let (x, top) = (left + NAMES, y + (ROW - BAR) / 2.0);
-    let baseline = y + ROW / 2.0 + 4.5;
-    let is_cut = length > longest * 1.001;
-    let width = (length.min(longest) / longest * BARS).max(1.5);
-    let end = x + width;
-    let slant = if is_cut { 6.0 } else { 0.0 };
-    let shape = format!(
-        "M{x} {top} H{end} L{cut} {bottom} H{x} z",
-        x = short(x),
-        top = short(top),
-        end = short(end),
-        cut = short(end - slant),
-        bottom = short(top + BAR)
-    );
-    let mut group = Group::new().add(words(x - 9.0, baseline, &format!("name {class}"), &row.name));
-    group = group.add(Path::new().set("class", class).set("d", shape));
-    let spread = row.to_floor.or_else(|| row.main().filter(|_| section.columns.len() > 1));
-    if let Some(spread) = spread.filter(|spread| spread.runs > 1 && !is_cut) {
-        let place = |value: f64| short(x + (value / longest * BARS).min(BARS));
-        let line =
-            Line::new().set("class", "spread").set("y1", short(top + BAR / 2.0)).set("y2", short(top + BAR / 2.0));
-        group = group.add(line.set("x1", place(spread.low)).set("x2", place(spread.high)));
+/// A row where it is drawn. Words come after all shapes, so that no line goes through them.
+#[derive(Debug)]
+struct Bar<'a> {
+    row: &'a Row,
+    length: f64,
+    /// What the whole width stands for.
+    longest: f64,
+    /// Where the bar begins.
+    x: f64,
+    /// Where the row begins.
+    y: f64,
+}
+
+impl Bar<'_> {
+    fn is_cut(&self) -> bool {
+        self.length > self.longest * 1.001
     }
-    let unit = section.columns.first().map_or("", |column| column.unit);
-    let told = row.main().map_or_else(String::new, |main| figure(main.median, unit));
-    let value = |text: &str| words(end + 8.0, baseline, &format!("value {class}"), text);
-    match row.to_floor {
-        Some(ratio) => {
-            let told = TSpan::new(told).set("class", "beside").set("dx", 7);
-            group.add(value(&format!("{:.2}", ratio.median)).add(told))
+
+    /// Where a length ends.
+    fn place(&self, length: f64) -> f64 {
+        self.x + (length / self.longest).clamp(0.0, 1.0) * BARS
+    }
+
+    /// Where this bar ends: one of nothing is seen, too.
+    fn end(&self) -> f64 {
+        self.place(self.length).max(self.x + 1.5)
+    }
+
+    /// The bar, and over its end how far the quartiles are apart.
+    fn shape(&self) -> Group {
+        let (top, end) = (self.y + (ROW - BAR) / 2.0, self.end());
+        let slant = if self.is_cut() { 6.0 } else { 0.0 };
+        let outline = format!(
+            "M{x} {top} H{end} L{cut} {bottom} H{x} z",
+            x = short(self.x),
+            top = short(top),
+            end = short(end),
+            cut = short(end - slant),
+            bottom = short(top + BAR)
+        );
+        let group = Group::new().add(Path::new().set("class", class_of(self.row.class)).set("d", outline));
+        match self.row.to_floor.or(self.row.main()).filter(|spread| spread.runs > 1 && !self.is_cut()) {
+            Some(spread) => {
+                let place = |value: f64| short(self.place(value / spread.median * self.length));
+                let line =
+                    Line::new().set("class", "spread").set("x1", place(spread.low)).set("x2", place(spread.high));
+                let middle = short(top + BAR / 2.0);
+                group.add(line.set("y1", middle.clone()).set("y2", middle))
+            }
+            None => group,
         }
-        None => group.add(value(&told)),
+    }
+
+    /// The name before the bar, and behind it the number.
+    fn words(&self, unit: &str) -> Group {
+        let class = class_of(self.row.class);
+        let baseline = self.y + ROW / 2.0 + 4.5;
+        let name = words(self.x - 9.0, baseline, &format!("name {class}"), &self.row.name);
+        let told = self.row.main().map_or_else(String::new, |main| figure(main.median, unit));
+        let value = |text: &str| words(self.end() + 8.0, baseline, &format!("value {class}"), text);
+        let value = match self.row.to_floor {
+            Some(ratio) => {
+                let told = TSpan::new(told).set("class", "beside").set("dx", 7);
+                value(&format!("{:.2}", ratio.median)).add(told)
+            }
+            None => value(&told),
+        };
+        Group::new().add(name).add(value)
     }
 }
 

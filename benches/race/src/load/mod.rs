@@ -1,8 +1,8 @@
 //! Who asks: the load generator, a process of its own on a core of its own.
 //!
 //! One thread on epoll that makes its requests beforehand and counts the bytes of answers, since all answers of a server to
-//! a scenario have one length, which [`check`] has found out when it read the first of them to the letter. So it costs a
-//! fraction of the servers that it loads, and even the floor is what limits a run, not its client.
+//! a scenario have one length, which [`check`] has found out when it read the first of them to the letter. So it costs what
+//! the floor does, and keeps any server busy that does more.
 //!
 //! [`asking`] is its loop; [`window`] is the time that counts, and reads the server's own clock of CPU time at both of its
 //! ends, in this process, so that no slowness between two processes gets into the figure. [`hold`] keeps connections on

@@ -194,6 +194,19 @@ impl Bar<'_> {
         self.place(self.length).max(self.x + 1.5)
     }
 
+    /// Where the quartiles are, if there was more than one round.
+    fn quartiles(&self) -> Option<(f64, f64)> {
+        let spread = self.row.to_floor.or(self.row.main());
+        let spread = spread.filter(|spread| spread.runs > 1 && spread.median > 0.0 && !self.is_cut())?;
+        let place = |value: f64| self.place(value / spread.median * self.length);
+        Some((place(spread.low), place(spread.high)))
+    }
+
+    /// Where nothing more is drawn.
+    fn shape_end(&self) -> f64 {
+        self.quartiles().map_or(self.end(), |(_, high)| high.max(self.end()))
+    }
+
     /// The bar, and over its end how far the quartiles are apart.
     fn shape(&self) -> Group {
         let (top, end) = (self.y + (ROW - BAR) / 2.0, self.end());
@@ -207,11 +220,9 @@ impl Bar<'_> {
             bottom = short(top + BAR)
         );
         let group = Group::new().add(Path::new().set("class", class_of(self.row.class)).set("d", outline));
-        match self.row.to_floor.or(self.row.main()).filter(|spread| spread.runs > 1 && !self.is_cut()) {
-            Some(spread) => {
-                let place = |value: f64| short(self.place(value / spread.median * self.length));
-                let line =
-                    Line::new().set("class", "spread").set("x1", place(spread.low)).set("x2", place(spread.high));
+        match self.quartiles() {
+            Some((low, high)) => {
+                let line = Line::new().set("class", "spread").set("x1", short(low)).set("x2", short(high));
                 let middle = short(top + BAR / 2.0);
                 group.add(line.set("y1", middle.clone()).set("y2", middle))
             }
@@ -225,7 +236,7 @@ impl Bar<'_> {
         let baseline = self.y + ROW / 2.0 + 4.5;
         let name = words(self.x - 9.0, baseline, &format!("name {class}"), &self.row.name);
         let told = self.row.main().map_or_else(String::new, |main| figure(main.median, unit));
-        let value = |text: &str| words(self.end() + 8.0, baseline, &format!("value {class}"), text);
+        let value = |text: &str| words(self.shape_end() + 8.0, baseline, &format!("value {class}"), text);
         let value = match self.row.to_floor {
             Some(ratio) => {
                 let told = TSpan::new(told).set("class", "beside").set("dx", 7);

@@ -141,8 +141,6 @@ pub(crate) enum Command {
         /// For which workload; only the floor wants to know.
         scenario: String,
     },
-    /// A contestant: `echo-serve NAME`.
-    EchoServe(String),
     /// A contestant: `operation RUNTIME NAME COUNT`.
     Operation {
         /// On which runtime.
@@ -201,7 +199,6 @@ pub(crate) fn read(arguments: impl Iterator<Item = OsString>) -> Result<Command,
             "scale" => vec![Chapter::Scale],
             "all" => vec![Chapter::Http, Chapter::Echo, Chapter::Operations, Chapter::Libuv, Chapter::Scale],
             "serve" => return serve(&mut parser),
-            "echo-serve" => return Ok(Command::EchoServe(word_of(&mut parser, "a server")?)),
             "operation" => return operation(&mut parser),
             "load" => return load(&mut parser),
             "tied" => return tied(&mut parser),

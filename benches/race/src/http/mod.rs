@@ -15,7 +15,7 @@ use crate::options::Options;
 use crate::report::{Class, Report, Section};
 use crate::servers::answers::{SCENARIOS, Scenario};
 use crate::servers::running::Running;
-use crate::servers::{SERVERS, Server};
+use crate::servers::{self, SERVERS, Server};
 use std::io;
 use std::process::Stdio;
 
@@ -74,7 +74,7 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> io::Result<()> {
 }
 
 /// Measures all servers in one scenario.
-fn section(options: &Options, scenario: &Scenario, cores: Cores) -> Section {
+pub(crate) fn section(options: &Options, scenario: &Scenario, cores: Cores) -> Section {
     let mut notes = Vec::new();
     if !cores.apart() {
         notes.push("there is one core: server and load share it, and the figures are not to be quoted".to_owned());
@@ -94,7 +94,14 @@ fn section(options: &Options, scenario: &Scenario, cores: Cores) -> Section {
         notes.push("without the floor there is nothing to compare with".to_owned());
     }
     let columns = timed::columns().into_iter().chain(counted::columns()).collect();
-    Section { chapter: "http", name: scenario.name.to_owned(), what: scenario.what.to_owned(), columns, rows, notes }
+    Section {
+        chapter: scenario.protocol.name(),
+        name: scenario.name.to_owned(),
+        what: scenario.what.to_owned(),
+        columns,
+        rows,
+        notes,
+    }
 }
 
 /// A server that serves, and answers as it should.
@@ -109,7 +116,7 @@ struct Contestant {
 /// Starts and checks those that take part, the floor first; notes why one does not.
 fn start_all(options: &Options, scenario: &Scenario, cores: Cores, notes: &mut Vec<String>) -> Vec<Contestant> {
     let mut contestants = Vec::new();
-    for server in SERVERS.iter().filter(|server| takes_part(server, options)) {
+    for server in servers::of(scenario).iter().filter(|server| takes_part(server, options)) {
         match Contestant::start(server, scenario, cores) {
             Ok(contestant) => contestants.push(contestant),
             Err(why) => notes.push(format!("{} is left out: {why}", server.name)),

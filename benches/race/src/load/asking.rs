@@ -42,12 +42,13 @@ pub(super) fn run(ask: &Ask, scenario: &Scenario) -> io::Result<Outcome> {
     }
     let mut events = Vec::with_capacity(EVENTS_MAX);
     let mut scratch = vec![0; RECV_BYTES_MAX];
+    let good = scenario.protocol.good();
     while asking > 0 {
         wait(&epoll, &mut events)?;
         for event in &events {
             let index = usize::try_from(event.data.u64()).expect("it was an index");
             let connection = &mut connections[index];
-            if connection.turn(&load.batches[connection.batch], &mut scratch)? == Progress::Waits {
+            if connection.turn(&load.batches[connection.batch], good, &mut scratch)? == Progress::Waits {
                 continue;
             }
             let now = Instant::now();

@@ -4,7 +4,8 @@
 //! taken apart by httparse: a status of 200, a `Content-Length`, the whole body, and not a byte more.
 
 use super::wrong;
-use crate::servers::answers::{Exchange, Scenario};
+use crate::echo;
+use crate::servers::answers::{Exchange, Protocol, Scenario};
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -33,6 +34,10 @@ pub(crate) fn check(port: u16, scenario: &Scenario, exact: bool) -> io::Result<u
         let mut server = TcpStream::connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)), PATIENCE)?;
         server.set_read_timeout(Some(PATIENCE))?;
         server.set_nodelay(true)?;
+        if scenario.protocol == Protocol::Echo {
+            length = Some(echo::check(&mut server, &exchange)?);
+            continue;
+        }
         for pieces in ways(&exchange.request) {
             let expected = pieces.concat().len() / exchange.request.len();
             for piece in &pieces {

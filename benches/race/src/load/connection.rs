@@ -13,9 +13,6 @@ use std::time::Instant;
 /// How much one `recv` can bring, in bytes.
 pub(super) const RECV_BYTES_MAX: usize = 256 * 1024;
 
-/// How each answer begins.
-const GOOD: &[u8] = b"HTTP/1.1 200";
-
 /// A connection with one batch of requests on the way.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -76,8 +73,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Does what can be done now: the socket is ready for something.
-    pub(super) fn turn(&mut self, request: &[u8], scratch: &mut [u8]) -> io::Result<Progress> {
+    /// Does what can be done now: the socket is ready for something. Each batch of answers begins with `good`.
+    pub(super) fn turn(&mut self, request: &[u8], good: &[u8], scratch: &mut [u8]) -> io::Result<Progress> {
         if self.to_come == 0 {
             return Ok(Progress::Waits);
         }
@@ -88,8 +85,8 @@ impl Connection {
                 Err(Errno::AGAIN) => return Ok(Progress::Waits),
                 Err(error) => return Err(error.into()),
             };
-            let begins = self.to_come == self.answers && come >= GOOD.len();
-            if begins && !scratch.starts_with(GOOD) {
+            let begins = self.to_come == self.answers && come >= good.len();
+            if begins && !scratch.starts_with(good) {
                 let shown = String::from_utf8_lossy(&scratch[..come.min(40)]);
                 return Err(wrong(format!("an answer begins with {shown:?}")));
             }

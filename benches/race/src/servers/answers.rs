@@ -47,9 +47,38 @@ pub(crate) struct Exchange {
     pub(crate) body: Vec<u8>,
 }
 
+/// What is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1, by the servers of [`super::SERVERS`].
+    Http,
+    /// None: what is sent comes back, from the servers of [`crate::echo::SERVERS`].
+    Echo,
+}
+
+impl Protocol {
+    /// The chapter of the report.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Echo => "echo",
+        }
+    }
+
+    /// How each good answer begins, as far as all do.
+    pub(crate) fn good(self) -> &'static [u8] {
+        match self {
+            Self::Http => b"HTTP/1.1 200",
+            Self::Echo => b"",
+        }
+    }
+}
+
 /// A way of asking.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scenario {
+    /// Who is asked.
+    pub(crate) protocol: Protocol,
     /// As on the command line.
     pub(crate) name: &'static str,
     /// What it is, in a line.
@@ -77,14 +106,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { fresh: true, ..kept("fresh", "GET /plaintext, 64 at a time, each on a new connection", plaintext) },
 ];
 
-/// The scenario of this name.
+/// The scenario of this name, of HTTP or of the echo.
 pub(crate) fn scenario(name: &str) -> Option<&'static Scenario> {
-    SCENARIOS.iter().find(|scenario| scenario.name == name)
+    SCENARIOS.iter().chain(crate::echo::SCENARIOS).find(|scenario| scenario.name == name)
 }
 
 /// 64 connections that are kept alive, one request on each at a time.
 const fn kept(name: &'static str, what: &'static str, exchanges: fn() -> Vec<Exchange>) -> Scenario {
-    Scenario { name, what, connections: 64, depth: 1, fresh: false, exchanges }
+    Scenario { protocol: Protocol::Http, name, what, connections: 64, depth: 1, fresh: false, exchanges }
 }
 
 fn plaintext() -> Vec<Exchange> {
@@ -160,8 +189,9 @@ mod tests {
 
     #[test]
     fn names_of_scenarios_are_their_own() {
-        for name in SCENARIOS.iter().map(|scenario| scenario.name) {
-            assert_eq!(SCENARIOS.iter().filter(|other| other.name == name).count(), 1, "{name}");
+        let all = || SCENARIOS.iter().chain(crate::echo::SCENARIOS).map(|scenario| scenario.name);
+        for name in all() {
+            assert_eq!(all().filter(|other| *other == name).count(), 1, "{name}");
         }
     }
 

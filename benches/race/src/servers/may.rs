@@ -8,20 +8,15 @@ use super::answers::{PLAINTEXT, ROUTES, large_body, route_body, route_path};
 use may_minihttp::{HttpServer, HttpService, Request, Response};
 use std::collections::HashMap;
 use std::io::{self, BufRead as _};
-use std::net::TcpListener;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Serves until killed.
 ///
-/// It binds the listener's address anew: its server takes an address alone, and a listener of two would leave connections
-/// with the one that nobody accepts from.
-///
 /// # Errors
 ///
 /// When it cannot listen.
-pub(crate) fn serve(listener: TcpListener) -> io::Result<()> {
-    let address = listener.local_addr()?;
-    drop(listener);
+pub(crate) fn serve(address: SocketAddr) -> io::Result<()> {
     may::config().set_workers(1).set_worker_pin(false);
     let server = HttpServer(Answers::new()).start(address)?;
     server.join().map_err(|_| io::Error::other("the server has panicked"))

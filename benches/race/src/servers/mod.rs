@@ -21,9 +21,9 @@ mod tests;
 mod tokio_raw;
 
 use crate::report::Class;
-use answers::Scenario;
+use answers::{Protocol, Scenario};
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 
@@ -45,6 +45,8 @@ pub(crate) struct Server {
 pub(crate) enum Start {
     /// By this program, which serves on the listener until it is killed. The listener is blocking, as std makes it.
     Here(fn(TcpListener) -> io::Result<()>),
+    /// By this program, which listens on the address itself, for a server that takes no listener.
+    Listens(fn(SocketAddr) -> io::Result<()>),
     /// By this program, and it is told which answer it gives to whatever comes.
     Bare(fn(TcpListener, &Scenario) -> io::Result<()>),
     /// By a program of this machine.
@@ -111,7 +113,7 @@ pub(crate) const SERVERS: &[Server] = &[
         name: "may_minihttp",
         what: "may_minihttp on may's coroutines",
         class: Class::Peer,
-        start: Start::Here(may::serve),
+        start: Start::Listens(may::serve),
     },
     Server {
         name: "libuv",
@@ -129,6 +131,14 @@ pub(crate) const SERVERS: &[Server] = &[
     },
 ];
 
+/// The servers that a scenario is for.
+pub(crate) fn of(scenario: &Scenario) -> &'static [Server] {
+    match scenario.protocol {
+        Protocol::Http => SERVERS,
+        Protocol::Echo => crate::echo::SERVERS,
+    }
+}
+
 /// Serves as the server of this name, until killed.
 ///
 /// # Errors
@@ -136,13 +146,19 @@ pub(crate) const SERVERS: &[Server] = &[
 /// That there is no such server or scenario; what the server ends with.
 pub(crate) fn serve(name: &str, scenario: &str) -> io::Result<()> {
     let no = |kind: &str, name: &str| io::Error::new(io::ErrorKind::InvalidInput, format!("no {kind} {name:?}"));
-    let server = SERVERS.iter().find(|server| server.name == name).ok_or_else(|| no("server", name))?;
     let scenario = answers::scenario(scenario).ok_or_else(|| no("scenario", scenario))?;
+    let server = of(scenario).iter().find(|server| server.name == name).ok_or_else(|| no("server", name))?;
     let listener = crate::load::listen()?;
-    println!("listening on {}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    if let Start::Listens(serve) = server.start {
+        drop(listener); // before anybody knows of it: who connected to it would be cut off
+        println!("listening on {address}");
+        return serve(address);
+    }
+    println!("listening on {address}");
     match server.start {
         Start::Here(serve) => serve(listener),
         Start::Bare(serve) => serve(listener, scenario),
-        Start::There(_) => Err(no("server in this program", name)),
+        Start::Listens(_) | Start::There(_) => Err(no("server in this program", name)),
     }
 }

@@ -104,7 +104,7 @@ pub(crate) fn uvicorn(place: &Place<'_>) -> Result<Command, String> {
     Ok(command)
 }
 
-/// A Python that has these modules.
+/// A Python that has these modules: itself, and no script in front of it that chooses among several.
 ///
 /// # Errors
 ///
@@ -112,10 +112,10 @@ pub(crate) fn uvicorn(place: &Place<'_>) -> Result<Command, String> {
 pub(crate) fn python_with(modules: &[&str]) -> Result<PathBuf, String> {
     let python = program("python3", &[])?;
     let mut ask = Command::new(&python);
-    ask.arg("-c").arg(format!("import {}", modules.join(", ")));
+    ask.arg("-c").arg(format!("import sys, {}; print(sys.executable)", modules.join(", ")));
     let output = ask.stdin(Stdio::null()).output().map_err(|error| format!("python3 does not run: {error}"))?;
     if output.status.success() {
-        return Ok(python);
+        return Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim_end()));
     }
     Err(format!("{} has not all of {} (PyPI)", python.display(), modules.join(", ")))
 }

@@ -26,7 +26,7 @@ Options:
   --seconds S                 how long each slot lasts [3]
   --quick                     one round of half a second: does all of it work?
   --libuv-bench PATH          libuv's own uv_run_benchmarks_a, to stand beside
-  --out DIR                   where results.json and the drawings go [race-out]
+  --out DIR                   where results.json and the drawings go [target/race]
   -h, --help                  print this and exit
 
 A name that there is not is answered with those that there are. The server runs
@@ -223,7 +223,7 @@ pub(crate) fn unknown(kind: &str, name: &str, known: &[&str]) -> String {
 
 fn race(parser: &mut Parser, chapters: Vec<Chapter>) -> Result<Command, Refusal> {
     let (mut rounds, mut seconds, mut quick, mut libuv_bench) = (None, None, false, None);
-    let (mut only, mut scenarios, mut out) = (Vec::new(), Vec::new(), PathBuf::from("race-out"));
+    let (mut only, mut scenarios, mut out) = (Vec::new(), Vec::new(), PathBuf::from("target/race"));
     while let Some(argument) = parser.next()? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(HELP.to_owned())),

@@ -1,7 +1,9 @@
-//! Who measures the operations: it starts a process for each measurement, the runtimes in turn, and makes a section of each
-//! operation.
+//! Who measures the operations: it starts a process for each measurement, the runtimes in turn, and makes a section of
+//! each operation.
 
-use super::{FLOOR, Operation, RUNTIMES, Runtime, Spent, Unit, instructions};
+use super::counted::{self, Each};
+use super::{FLOOR, Operation, RUNTIMES, Runtime, Spent, Unit};
+use crate::measure;
 use crate::measure::child::tie;
 use crate::options::Options;
 use crate::report::{Class, Column, Report, Row, Section};
@@ -37,8 +39,8 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> io::Result<()> {
 struct Found {
     /// Its main figure, in each round.
     figures: Vec<Option<f64>>,
-    /// Instructions in user mode, where they can be counted.
-    instructions: Option<f64>,
+    /// What each operation does, where that can be counted.
+    counted: Option<Each>,
     /// Its main figure over the floor's just before and after, in each round.
     to_floor: Vec<f64>,
 }
@@ -49,7 +51,8 @@ struct Harness<'a> {
     program: OsString,
     /// The loop's core, and the other.
     cores: (usize, usize),
-    counts_instructions: bool,
+    /// Why nothing can be counted here, unless it can.
+    callgrind: Result<(), String>,
 }
 
 impl<'a> Harness<'a> {
@@ -60,7 +63,7 @@ impl<'a> Harness<'a> {
             options,
             program: std::env::current_exe()?.into_os_string(),
             cores: (first, cores.get(1).map_or(first, |core| core.id)),
-            counts_instructions: instructions::can_be_counted(),
+            callgrind: measure::find("valgrind"),
         })
     }
 
@@ -88,7 +91,7 @@ impl<'a> Harness<'a> {
         for (index, runtime) in able.iter().enumerate() {
             let found = Found {
                 figures: figures(Slot::Contestant(index)),
-                instructions: self.instructions(operation, runtime, &mut notes),
+                counted: self.count(operation, runtime, &mut notes),
                 to_floor: to_floor.iter().filter(|(of, _)| *of == index).map(|(_, ratio)| *ratio).collect(),
             };
             rows.push(row(runtime.name, class(runtime), operation, &found, &reference));
@@ -96,9 +99,7 @@ impl<'a> Harness<'a> {
         for runtime in &unable {
             rows.push(row(runtime.name, class(runtime), operation, &Found::default(), &reference));
         }
-        if is_counted(operation) && !self.counts_instructions {
-            notes.push("instructions are counted where valgrind is installed".to_owned());
-        }
+        notes.extend(self.callgrind.clone().err().filter(|_| is_counted(operation)));
         notes.dedup();
         Ok(Section {
             chapter: "operations",
@@ -137,17 +138,18 @@ impl<'a> Harness<'a> {
         Ok(slots)
     }
 
-    /// This program as one that does an operation; the count is still to come.
-    fn command(&self, runtime: &Runtime, operation: Operation) -> Command {
+    /// This program as one that does an operation so often.
+    fn command(&self, runtime: &Runtime, operation: Operation, count: u64) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(["operation", runtime.name, operation.name()]).env(OTHER_CORE, self.cores.1.to_string());
+        command.args(["operation", runtime.name, operation.name(), &count.to_string()]);
+        command.env(OTHER_CORE, self.cores.1.to_string());
         command
     }
 
     /// One measurement in a process of its own, or what it said when it failed.
     fn measure(&self, runtime: &Runtime, operation: Operation) -> io::Result<Result<Spent, String>> {
         let count = if self.options.quick { operation.count() / QUICK } else { operation.count() };
-        let ended = tie(self.cores.0, self.command(runtime, operation).arg(count.to_string()))?.output()?;
+        let ended = tie(self.cores.0, &self.command(runtime, operation, count))?.output()?;
         if ended.status.success() {
             return Ok(Ok(serde_json::from_slice(&ended.stdout)?));
         }
@@ -160,14 +162,14 @@ impl<'a> Harness<'a> {
         )))
     }
 
-    /// The instructions that an operation takes on a runtime, where they are counted.
-    fn instructions(&self, operation: Operation, runtime: &Runtime, notes: &mut Vec<String>) -> Option<f64> {
-        if !is_counted(operation) || !self.counts_instructions {
+    /// What an operation does on a runtime, where that can be counted.
+    fn count(&self, operation: Operation, runtime: &Runtime, notes: &mut Vec<String>) -> Option<Each> {
+        if !is_counted(operation) || self.callgrind.is_err() {
             return None;
         }
         let divisor = if self.options.quick { QUICK } else { 1 };
         let counts = (COUNTED.0 / divisor, COUNTED.1 / divisor);
-        let each = |operation| instructions::each(&self.command(runtime, operation), counts);
+        let each = |of| counted::each(self.cores.0, &|count| self.command(runtime, of, count), counts);
         let counted = match operation {
             // What is cancelled, or fires, was inserted before in the same process.
             Operation::TimerCancel | Operation::TimerFire => {
@@ -179,7 +181,8 @@ impl<'a> Harness<'a> {
     }
 }
 
-/// Whether an operation's instructions say what it costs: not where threads wait for each other, nor where bytes are asked for.
+/// Whether an operation's instructions say what it costs: not where threads wait for each other, nor where bytes are
+/// asked for.
 const fn is_counted(operation: Operation) -> bool {
     matches!(operation.unit(), Unit::CpuNs)
 }
@@ -198,7 +201,8 @@ fn figure_of(round: &[(Slot, Option<f64>)], slot: Slot) -> Option<f64> {
     round.iter().find(|(of, _)| *of == slot).and_then(|(_, figure)| *figure)
 }
 
-/// Whom others are compared with at an operation: tokio in the shape that has no other's ways of threads in it.
+/// Whom others are compared with: tokio's `LocalSet`, whose tasks stay on their thread too, and tokio where it is about
+/// timers.
 const fn reference(operation: Operation) -> &'static str {
     if operation.is_of_timers() { "tokio" } else { "local_set" }
 }
@@ -216,19 +220,20 @@ fn columns(operation: Operation) -> Vec<Column> {
     };
     let mut columns = vec![main, column(format!("to {}", reference(operation)), "")];
     if is_counted(operation) {
-        columns.push(column("instructions".to_owned(), ""));
+        columns.extend([column("instructions".to_owned(), ""), column("allocations".to_owned(), "")]);
     }
     columns
 }
 
-/// A row: the main figure, its ratio to the reference in the same round, and the instructions where the operation has them.
+/// A row: the main figure, its ratio to the reference in the same round, and what was counted where it is.
 fn row(name: &str, class: Class, operation: Operation, found: &Found, reference: &[Option<f64>]) -> Row {
     let figures: Vec<f64> = found.figures.iter().copied().flatten().collect();
     let pairs = found.figures.iter().zip(reference);
     let ratios: Vec<f64> = pairs.filter_map(|(mine, other)| Some((*mine)? / (*other)?)).collect();
     let mut figures = vec![Spread::of(&figures), Spread::of(&ratios)];
     if is_counted(operation) {
-        figures.push(found.instructions.map(Spread::exact));
+        let exact = |of: fn(Each) -> f64| found.counted.map(|each| Spread::exact(of(each)));
+        figures.extend([exact(|each| each.instructions), exact(|each| each.allocations)]);
     }
     Row { name: name.to_owned(), class, figures, to_floor: Spread::of(&found.to_floor) }
 }
@@ -240,12 +245,14 @@ mod tests {
     #[test]
     fn a_ratio_is_that_of_one_round() {
         let figures = vec![Some(10.0), None, Some(40.0)];
-        let found = Found { figures, instructions: Some(7.0), to_floor: Vec::new() };
+        let each = Each { instructions: 7.0, allocations: 1.0 };
+        let found = Found { figures, counted: Some(each), to_floor: Vec::new() };
         let reference = [Some(20.0), Some(20.0), Some(20.0)];
         let row = row("evloop", Class::Evloop, Operation::Yield1, &found, &reference);
         assert_eq!(row.figures[0].map(|spread| (spread.median, spread.runs)), Some((25.0, 2)));
         assert_eq!(row.figures[1].map(|spread| (spread.median, spread.runs)), Some((1.25, 2)));
         assert_eq!(row.figures[2], Some(Spread::exact(7.0)));
+        assert_eq!(row.figures[3], Some(Spread::exact(1.0)));
     }
 
     #[test]

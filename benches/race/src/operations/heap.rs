@@ -22,7 +22,6 @@ fn of(told: &Malloc) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
     use malloc_info::info::{System, Total};
 
     #[test]

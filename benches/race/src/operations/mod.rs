@@ -1,16 +1,16 @@
 //! What loops do besides moving bytes: tasks that are spawned and joined, that give way and wake each other, wakes from
 //! another thread, jobs that block, and timers.
 //!
-//! [`Operation`] is the table of what is measured, [`RUNTIMES`] that of who does it. A runtime's file says what it has for
-//! each operation, or why it has nothing; the workloads themselves are written once, in [`shapes`] for tasks and in
+//! [`Operation`] is the table of what is measured, [`RUNTIMES`] that of who does it. A runtime's file says what it has
+//! for each operation, or why it has nothing; the workloads themselves are written once, in [`shapes`] for tasks and in
 //! [`timers`] for timers, so that all runtimes are given the same one. Each measurement is a process of its own, this
 //! program as `operation RUNTIME NAME COUNT`: no runtime finds the heap or the caches as another has left them.
 //! [`harness`] starts them in turn and makes a section of each operation.
 
+mod counted;
 mod evloop;
 mod harness;
 mod heap;
-mod instructions;
 mod local_pool;
 mod local_set;
 mod monoio;
@@ -26,6 +26,7 @@ pub(crate) use spent::{Spent, Stopwatch};
 pub(crate) use timers::Fired;
 
 use crate::options::unknown;
+use nix::unistd::alarm;
 use std::io;
 
 /// One thing that a loop is measured at.
@@ -133,7 +134,8 @@ impl Operation {
         }
     }
 
-    /// Whether it waits for a timer, and is compared with tokio's; else it is about tasks, and compared with `LocalSet`'s.
+    /// Whether it waits for a timer, and is compared with tokio's; else it is about tasks, and compared with
+    /// `LocalSet`'s.
     pub(crate) const fn is_of_timers(self) -> bool {
         matches!(
             self,
@@ -181,6 +183,10 @@ pub(crate) fn names() -> (Vec<&'static str>, Vec<&'static str>) {
     (runtimes.collect(), Operation::ALL.map(Operation::name).to_vec())
 }
 
+/// How long an operation may take before the kernel ends its process, in seconds; valgrind makes each fifty times as
+/// long.
+const LIMIT_SECS: u32 = 600;
+
 /// Does one operation so often on one runtime, and prints what each took, as JSON.
 ///
 /// # Errors
@@ -198,6 +204,7 @@ pub(crate) fn one(runtime: &str, name: &str, count: u64) -> io::Result<()> {
     if count == 0 {
         return Err(refuse("an operation is done at least once".to_owned()));
     }
+    alarm::set(LIMIT_SECS);
     println!("{}", serde_json::to_string(&work(count))?);
     Ok(())
 }
@@ -208,6 +215,7 @@ mod tests {
 
     /// All operations of one runtime, a few times each; those of batches in whole batches.
     fn each_runs_once(runtime: Runtime) {
+        alarm::set(LIMIT_SECS); // a wake that is lost ends the test
         for operation in Operation::ALL {
             let Ok(work) = (runtime.has)(operation) else { continue };
             let spent = work(2_000);

@@ -1,11 +1,11 @@
 //! The workloads of tasks, written once for all runtimes.
 //!
-//! They are a macro and not generic functions, since no bound fits all runtimes: tokio's `spawn` asks for futures that may
-//! move to other threads, and the tasks of evloop and monoio, and what joins them, cannot. So each runtime's file has
-//! the same text compiled against its own `block_on`, `spawn` and words.
+//! They are a macro and not generic functions, since no bound fits all runtimes: tokio's `spawn` asks for futures that
+//! may move to other threads, and the tasks of evloop and monoio, and what joins them, cannot. So each runtime's file
+//! has the same text compiled against its own `block_on`, `spawn` and words.
 //!
-//! All but the wake from another thread run as a spawned task, so that how a runtime treats `block_on`'s own future stays
-//! out of it.
+//! All but the wake from another thread run as a spawned task, so that how a runtime treats `block_on`'s own future
+//! stays out of it.
 
 use futures::task::AtomicWaker;
 use std::future::{Future, poll_fn};
@@ -203,8 +203,8 @@ macro_rules! shapes {
 }
 pub(super) use shapes;
 
-/// Wakes its task and is ready when it is polled again: what it costs to be polled once more, and nothing of a runtime's own
-/// way to yield.
+/// Wakes its task and is ready when it is polled again: what it costs to be polled once more, and nothing of a
+/// runtime's own way to yield.
 #[derive(Debug)]
 pub(super) struct Yield {
     woken: bool,

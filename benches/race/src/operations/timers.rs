@@ -1,11 +1,12 @@
 //! The workloads of timers, written once for the runtimes that have some.
 //!
-//! A timer is set as a task would set it: its future is made and polled once. Its waker is none of a task's but counts, so that
-//! what is measured is the timer and not the task behind it. Deadlines are the same pseudo-random ones for all.
+//! A timer is set as a task would set it: its future is made and polled once. Its waker is none of a task's but counts,
+//! so that what is measured is the timer and not the task behind it. Deadlines are the same pseudo-random ones for all.
 //!
-//! The futures lie side by side in an arena, the only safe place where those that must not move can lie so; no allocation
-//! of one each is counted as the timer's. Arena and runtime are left to the end of the process: what a runtime does with
-//! outstanding timers when it ends belongs to no operation here, and would be in the count of instructions.
+//! The futures lie side by side in an arena, the only safe place where those that must not move can lie so; no
+//! allocation of one each is counted as the timer's. Arena and runtime are left to the end of the process: what a
+//! runtime does with outstanding timers when it ends belongs to no operation here, and would be in the count of
+//! instructions.
 
 use super::{Operation, Spent, Stopwatch, Work, heap};
 use bumpalo::Bump;

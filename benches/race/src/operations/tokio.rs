@@ -1,4 +1,5 @@
-//! tokio on one thread: `block_on` of its `current_thread` runtime, and `spawn`, whose tasks could move to another thread.
+//! tokio on one thread: `block_on` of its `current_thread` runtime, and `spawn`, whose tasks could move to another
+//! thread.
 
 use super::shapes::{BATCH, Flag, Yield, in_task, shapes};
 use super::spent::asks;

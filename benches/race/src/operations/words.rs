@@ -1,7 +1,7 @@
 //! The words by which tasks speak to each other, under the same names for all runtimes.
 //!
-//! evloop brings its own, for tasks that stay on one thread. The other runtimes here bring none of all the kinds, or are
-//! tokio: their users take tokio's, which work on any runtime, and so do these measurements.
+//! evloop brings its own, for tasks that stay on one thread. The other runtimes here bring none of all the kinds, or
+//! are tokio: their users take tokio's, which work on any runtime, and so do these measurements.
 
 /// evloop's own.
 pub(super) mod own {

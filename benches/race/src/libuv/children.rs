@@ -7,8 +7,8 @@ use evloop::process::{Command, Stdio};
 use std::io;
 use std::time::Instant;
 
-/// The variable with the path of libuv's program, which is then the child here as it is there: what a child costs is for the
-/// most part what it takes to load it.
+/// The variable with the path of libuv's program, which is then the child here as it is there: what a child costs is
+/// for the most part what it takes to load it.
 pub(super) const HELPER: &str = "RACE_LIBUV_BENCH";
 
 /// What a child says, and the status with which it ends.

@@ -21,8 +21,8 @@ struct Counts {
     received: Cell<u64>,
 }
 
-/// Sends `packets` from `senders` sockets to `receivers` ones. UDP loses what its queues cannot hold, so that fewer may be
-/// received; none may be another one than was sent.
+/// Sends `packets` from `senders` sockets to `receivers` ones. UDP loses what its queues cannot hold, so that fewer may
+/// be received; none may be another one than was sent.
 pub(super) fn pummel(packets: u64, senders: usize, receivers: usize) -> io::Result<Vec<f64>> {
     block_on(async {
         let counts = Rc::new(Counts { left: Cell::new(packets), ..Counts::default() });
@@ -51,7 +51,8 @@ pub(super) fn pummel(packets: u64, senders: usize, receivers: usize) -> io::Resu
     })
 }
 
-/// Sends while there is something left; libuv's callback comes in the turn after that of the send, and so does the next here.
+/// Sends while there is something left; libuv's callback comes in the turn after that of the send, and so does the next
+/// here.
 async fn send(socket: UdpSocket, to: SocketAddr, counts: Rc<Counts>) -> io::Result<()> {
     while counts.left.get() > 0 {
         counts.left.set(counts.left.get() - 1);

@@ -1,13 +1,17 @@
-//! libuv's own benchmark list on evloop: the same names, shapes and sizes as its `test/benchmark-*.c`, written on the public
-//! interface of this project.
+//! libuv's own benchmark list on evloop: the same names, shapes and sizes as its `test/benchmark-*.c`, written on the
+//! public interface of this project.
 //!
-//! A callback there is a poll of a task here, a handle that is rung is a task whose waker is called, a helper process with a
-//! server is a thread with a loop of its own. What a benchmark checks of itself there is checked here too: a run that lost
-//! a byte, a timer or a child has no figure but an error.
+//! A callback there is a poll of a task here, a handle that is rung is a task whose waker is called, a helper process
+//! with a server is a thread with a loop of its own. What a benchmark checks of itself there is checked here too: a run
+//! that lost a byte, a timer or a child has no figure but an error.
 //!
-//! Beside each figure stands libuv's, of its own program on this machine, when `--libuv-bench` says where that lies. A
-//! benchmark that is about one loop runs on one core with all its threads or processes, for both alike: on several cores its
-//! figures depend on where the scheduler puts the two, by a factor of seven within an hour. Those about threads have all cores.
+//! Beside each figure stands libuv's, of its own program on this machine, when `--libuv-bench` says where that lies:
+//! the target `uv_run_benchmarks_a` of its build, out of its own source or that of a distribution's package. Its sizes
+//! are its own, so it is not started in a quick look.
+//!
+//! A benchmark that is about one loop runs on one core with all its threads or processes, for both alike: on several
+//! cores its figures depend on where the scheduler puts the two, by a factor of seven within an hour. Those about
+//! threads have all cores.
 
 mod accept;
 mod children;
@@ -25,7 +29,7 @@ use crate::options::{Options, unknown};
 use crate::report::{Class, Report, Row, Section};
 use crate::rounds::Spread;
 use nix::unistd::alarm;
-use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
 use std::fmt::Debug;
 use std::io;
 use std::process::Command;
@@ -51,7 +55,7 @@ pub(crate) fn names() -> (Vec<&'static str>, Vec<&'static str>) {
 pub(crate) fn run(options: &Options, report: &mut Report) -> io::Result<()> {
     let cores = core_affinity::get_core_ids().unwrap_or_default();
     let core = cores.first().map_or(0, |core| core.id);
-    let theirs = options.libuv_bench.as_deref().filter(|_| options.takes("libuv"));
+    let theirs = options.libuv_bench.as_deref().filter(|_| options.takes("libuv") && !options.quick);
     for bench in BENCHES.iter().filter(|bench| options.runs(bench.name)) {
         let mut notes = Vec::new();
         let (mut ours, mut libuvs) = (Vec::new(), Vec::new());
@@ -64,7 +68,7 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> io::Result<()> {
             }
         }
         notes.extend(
-            (theirs.is_none()).then(|| "libuv's figures: --libuv-bench PATH of its uv_run_benchmarks_a".to_owned()),
+            theirs.is_none().then(|| "libuv: --libuv-bench PATH of its uv_run_benchmarks_a, no quick look".to_owned()),
         );
         notes.extend(options.quick.then(|| format!("evloop did {} in place of {}", size(bench, options), bench.size)));
         notes.dedup();
@@ -87,12 +91,19 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> io::Result<()> {
 /// When there is no such benchmark, and when it has found something else than it must.
 pub(crate) fn one(name: &str, size: u64) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
+    allow_descriptors()?;
     alarm::set(LIMIT_SECS); // what hangs is ended by the kernel, whatever it does
     let bench = BENCHES.iter().find(|bench| bench.name == name);
     let known: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
     let bench = bench.ok_or_else(|| io::Error::other(unknown("benchmark", name, &known)))?;
     println!("{}", serde_json::to_string(&(bench.run)(size)?)?);
     Ok(())
+}
+
+/// Lets this process have as many descriptors as it may: a thousand sockets each way are more than the usual limit.
+fn allow_descriptors() -> io::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
 }
 
 /// How much of a benchmark is done.
@@ -164,6 +175,8 @@ mod tests {
 
     #[test]
     fn each_benchmark_runs_and_finds_what_it_must() {
+        allow_descriptors().unwrap();
+        alarm::set(LIMIT_SECS); // a byte that is lost ends the test
         for bench in BENCHES {
             let figures = (bench.run)(bench.tiny).unwrap_or_else(|error| panic!("{}: {error}", bench.name));
             assert_eq!(figures.len(), bench.figures.len(), "{}", bench.name);

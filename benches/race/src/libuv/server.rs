@@ -95,8 +95,8 @@ pub(super) enum Duty {
     Sink,
 }
 
-/// Runs `client` on a loop of this thread against a server on a loop of another one, and gives what the client found and how
-/// many bytes the server has read, over all connections and to their ends.
+/// Runs `client` on a loop of this thread against a server on a loop of another one, and gives what the client found
+/// and how many bytes the server has read, over all connections and to their ends.
 ///
 /// # Errors
 ///

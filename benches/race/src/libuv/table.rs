@@ -42,6 +42,8 @@ pub(super) struct Figure {
     pub(super) name: &'static str,
     /// `1/s`, `s`, `Gbit/s` or nothing.
     pub(super) unit: &'static str,
+    /// Whether less of it is better.
+    pub(super) less_is_better: bool,
     /// What is in the line where libuv tells it, besides.
     pub(super) line: &'static str,
     /// What follows the number there.
@@ -49,30 +51,38 @@ pub(super) struct Figure {
 }
 
 impl Figure {
-    /// As the report has it: of rates more is better, of times and failures less.
+    /// As the report has it.
     pub(super) fn column(&self) -> Column {
-        Column { name: self.name.to_owned(), unit: self.unit, less_is_better: !self.unit.ends_with("/s") }
+        Column { name: self.name.to_owned(), unit: self.unit, less_is_better: self.less_is_better }
     }
 }
 
-/// A rate, and what follows the number where libuv tells it.
+/// A rate, what is in the line where libuv tells it, and what follows the number there.
 const fn rate(name: &'static str, line: &'static str, after: &'static str) -> Figure {
-    Figure { name, unit: "1/s", line, after }
+    Figure { name, unit: "1/s", less_is_better: false, line, after }
+}
+
+/// Seconds, and what follows the number where libuv tells it.
+const fn seconds(name: &'static str, after: &'static str) -> Figure {
+    Figure { name, unit: "s", less_is_better: true, line: "", after }
+}
+
+/// A number, whether less of it is better, and what follows it where libuv tells it.
+const fn number(name: &'static str, less_is_better: bool, after: &'static str) -> Figure {
+    Figure { name, unit: "", less_is_better, line: "", after }
 }
 
 const TIMERS: &[Figure] = &[
-    Figure { name: "total", unit: "s", line: "", after: " seconds total" },
-    Figure { name: "init", unit: "s", line: "", after: " seconds init" },
-    Figure { name: "dispatch", unit: "s", line: "", after: " seconds dispatch" },
-    Figure { name: "cleanup", unit: "s", line: "", after: " seconds cleanup" },
+    seconds("total", " seconds total"),
+    seconds("init", " seconds init"),
+    seconds("dispatch", " seconds dispatch"),
+    seconds("cleanup", " seconds cleanup"),
 ];
-const PUMP: &[Figure] = &[Figure { name: "throughput", unit: "Gbit/s", line: "client", after: " gbit/s" }];
-const POUND: &[Figure] =
-    &[rate("accepts", "", " accepts/s"), Figure { name: "failed", unit: "", line: "", after: " failed)" }];
+const PUMP: &[Figure] = &[Figure { unit: "Gbit/s", ..rate("throughput", "client", " gbit/s") }];
+const POUND: &[Figure] = &[rate("accepts", "", " accepts/s"), number("failed", true, " failed)")];
 const PUMMEL: &[Figure] = &[rate("received", "", "/s received"), rate("sent", "", "/s sent")];
 const ASYNC_PUMMEL: &[Figure] = &[rate("callbacks", "", "/sec)")];
-const MILLION_ASYNC: &[Figure] =
-    &[rate("events", "", "/s, "), Figure { name: "handles seen", unit: "", line: "", after: " unique handles seen)" }];
+const MILLION_ASYNC: &[Figure] = &[rate("events", "", "/s, "), number("handles seen", false, " unique handles seen)")];
 const STAT: &[Figure] = &[
     rate("1 at a time", "(1 concurrent)", "/s)"),
     rate("2", "(2 concurrent)", "/s)"),
@@ -155,3 +165,23 @@ pub(super) const BENCHES: &[Bench] = &[
     many("million_async", "a thread rings any of 1,048,576 tasks for 5 s", FIVE_SECONDS, threads::million_async, MILLION_ASYNC),
     one("million_timers", "10 million timers of 1 ms to 10 s: set, fired in real time, dropped", TEN_MILLION, turns::million_timers, TIMERS),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_that_of_one_benchmark() {
+        let mut names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), BENCHES.len());
+    }
+
+    #[test]
+    fn a_quick_look_does_less_and_still_something() {
+        for bench in BENCHES {
+            assert!((bench.tiny..bench.size).contains(&(bench.size / bench.quick)), "{}", bench.name);
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Wakes from other threads: as many as come, to one task or to any of a million.
 //!
-//! libuv's `uv_async_t` is a waker here: any thread may call it, and calls that come before the loop has looked count as one.
+//! libuv's `uv_async_t` is a waker here: any thread may call it, and calls that come before the loop has looked count
+//! as one.
 
 use super::{check, per_second};
 use evloop::task::yield_now;
@@ -61,7 +62,8 @@ struct Seen {
     wakers: RefCell<Vec<Waker>>,
 }
 
-/// A thread rings tasks at random, for so many milliseconds; the figures are wakes that arrived, and tasks that had one.
+/// A thread rings tasks at random, for so many milliseconds; the figures are wakes that arrived, and tasks that had
+/// one.
 pub(super) fn million_async(millis: u64) -> io::Result<Vec<f64>> {
     let limit = Duration::from_millis(millis);
     let seen = Rc::new(Seen::default());
@@ -74,13 +76,16 @@ pub(super) fn million_async(millis: u64) -> io::Result<Vec<f64>> {
         }
         let (wakers, stopped) = (seen.wakers.take(), Arc::new(AtomicBool::new(false)));
         let ringing = ring_at_random(wakers, Arc::clone(&stopped));
+        let begin = Instant::now();
         sleep(limit).await;
-        let events = seen.events.get();
+        while seen.events.get() == 0 {
+            yield_now().await; // the thread has not been on a core yet
+        }
+        let (events, elapsed) = (seen.events.get(), begin.elapsed());
         stopped.store(true, Ordering::Relaxed);
         ringing.join().map_err(|_| io::Error::other("the thread that rings has panicked"))?;
-        check("that a wake has arrived", events > 0, true)?;
         check("that each task is counted once", seen.handles.get() as usize <= HANDLES, true)?;
-        Ok(vec![per_second(events, limit), f64::from(seen.handles.get())])
+        Ok(vec![per_second(events, elapsed), f64::from(seen.handles.get())])
     })
 }
 

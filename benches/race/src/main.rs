@@ -61,8 +61,7 @@ fn known(chapters: &[options::Chapter]) -> Names {
             options::Chapter::Echo => names.add(echo::names()),
             options::Chapter::Operations => names.add(operations::names()),
             options::Chapter::Libuv => names.add(libuv::names()),
-            // Its table comes later; what is not known here is not refused here.
-            options::Chapter::Scale => names.open = true,
+            options::Chapter::Scale => names.add(scale::names()),
         }
     }
     names
@@ -77,6 +76,7 @@ fn run(command: Command) -> io::Result<()> {
         }
         Command::Serve { name, scenario } => servers::serve(&name, &scenario),
         Command::Operation { runtime, name, count } if runtime == libuv::RUNTIME => libuv::one(&name, count),
+        Command::Operation { runtime, name, count } if runtime == scale::RUNTIME => scale::one(&name, count),
         Command::Operation { runtime, name, count } => operations::one(&runtime, &name, count),
         Command::Load(orders) => load::run(&orders),
         Command::Tied { core, parent, program, arguments } => {

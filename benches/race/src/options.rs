@@ -77,9 +77,7 @@ impl Options {
     pub(crate) fn check(&self, names: &Names) -> Result<(), Refusal> {
         let kinds = [("contestant", &self.only, &names.contestants), ("scenario", &self.scenarios, &names.scenarios)];
         for (kind, asked, known) in kinds {
-            if let Some(name) = asked.iter().find(|name| !known.contains(&name.as_str()))
-                && !names.open
-            {
+            if let Some(name) = asked.iter().find(|name| !known.contains(&name.as_str())) {
                 return Err(Refusal(unknown(kind, name, known)));
             }
         }
@@ -92,8 +90,6 @@ impl Options {
 pub(crate) struct Names {
     contestants: Vec<&'static str>,
     scenarios: Vec<&'static str>,
-    /// Whether there are more than these.
-    pub(crate) open: bool,
 }
 
 impl Names {

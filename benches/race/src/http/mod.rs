@@ -73,6 +73,11 @@ pub(crate) fn run(options: &Options, report: &mut Report) -> io::Result<()> {
     Ok(())
 }
 
+/// Holds connections of all servers on which nothing happens.
+pub(crate) fn idle(options: &Options, cores: Cores) -> Section {
+    idle::section(options, cores)
+}
+
 /// Measures all servers in one scenario.
 pub(crate) fn section(options: &Options, scenario: &Scenario, cores: Cores) -> Section {
     let mut notes = Vec::new();

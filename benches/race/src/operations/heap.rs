@@ -4,7 +4,7 @@ use malloc_info::info::{Malloc, SystemType, TotalType};
 use malloc_info::malloc_info;
 
 /// Bytes of the heap that are in use, those blocks included that are mapped by themselves.
-pub(super) fn in_use() -> f64 {
+pub(crate) fn in_use() -> f64 {
     let told = malloc_info().expect("the C library knows its heap, and tells of it in its own form");
     #[allow(clippy::cast_precision_loss, reason = "heaps are smaller than 2^52 bytes")]
     let bytes = of(&told) as f64;

@@ -10,7 +10,7 @@
 mod counted;
 mod evloop;
 mod harness;
-mod heap;
+pub(crate) mod heap;
 mod local_pool;
 mod local_set;
 mod monoio;

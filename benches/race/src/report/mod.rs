@@ -100,6 +100,9 @@ impl Section {
     /// The rows, the floor first and then the best.
     pub(crate) fn sorted(&self) -> Vec<&Row> {
         let mut rows: Vec<&Row> = self.rows.iter().collect();
+        if rows.iter().all(|row| row.class == Class::Evloop) {
+            return rows; // sizes of one thing, in their order
+        }
         let merit = |row: &Row| self.merit(row).unwrap_or(f64::INFINITY);
         rows.sort_by(|a, b| {
             let floor_first = (a.class != Class::Floor).cmp(&(b.class != Class::Floor));

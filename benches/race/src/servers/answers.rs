@@ -106,9 +106,17 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario { fresh: true, ..kept("fresh", "GET /plaintext, 64 at a time, each on a new connection", plaintext) },
 ];
 
+/// The same request on more and more connections: what the chapter of scale asks.
+pub(crate) const GROWING: &[Scenario] = &[
+    SCENARIOS[0],
+    Scenario { connections: 100, ..kept("c100", "GET /plaintext, 100 connections", plaintext) },
+    Scenario { connections: 1_000, ..kept("c1000", "GET /plaintext, 1,000 connections", plaintext) },
+    Scenario { connections: 10_000, ..kept("c10000", "GET /plaintext, 10,000 connections", plaintext) },
+];
+
 /// The scenario of this name, of HTTP or of the echo.
 pub(crate) fn scenario(name: &str) -> Option<&'static Scenario> {
-    SCENARIOS.iter().chain(crate::echo::SCENARIOS).find(|scenario| scenario.name == name)
+    SCENARIOS.iter().chain(GROWING).chain(crate::echo::SCENARIOS).find(|scenario| scenario.name == name)
 }
 
 /// 64 connections that are kept alive, one request on each at a time.

@@ -17,6 +17,7 @@
 //! 12. [Reading the tape](tape)
 //! 13. [Where the time goes](time_goes)
 //! 14. [A hunt](hunt)
+//! 15. [A million connections](million)
 //!
 //! Pictures with a title of their own were drawn by the lab, with times of one machine: `evloop lab NAME --svg FILE` draws
 //! them anew.
@@ -124,6 +125,9 @@ pub mod time_goes {}
 
 #[doc = include_str!("hunt.md")]
 pub mod hunt {}
+
+#[doc = include_str!("million.md")]
+pub mod million {}
 
 #[doc = include_str!("terms.md")]
 pub mod terms {}

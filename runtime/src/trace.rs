@@ -432,22 +432,18 @@ pub(crate) fn home() -> u64 {
     NOTES.with(|notes| notes.home.get())
 }
 
-/// From now on tasks of the loop of that stamp are polled.
-#[inline]
-pub(crate) fn set_home(home: u64) {
-    NOTES.with(|notes| notes.home.set(home));
-}
-
 /// From now on wakes have this cause.
 #[inline]
 pub(crate) fn set_cause(cause: Why) {
     NOTES.with(|notes| notes.cause.set(cause));
 }
 
-/// A poll of that task begins: a fresh budget, nothing waited for, and the task as the cause of what it wakes.
+/// A poll of that task begins, in the loop of that stamp: a fresh budget, nothing waited for, and the task as the cause of what
+/// it wakes.
 #[inline]
-pub(crate) fn begin_poll(task: Key) {
+pub(crate) fn begin_poll(task: Key, home: u64) {
     NOTES.with(|notes| {
+        notes.home.set(home);
         notes.cause.set(Why::task(task));
         notes.first.set(Some(Wait::Unknown));
         notes.also.set(None);
@@ -523,13 +519,13 @@ mod tests {
     #[test]
     fn second_note_of_a_poll_keeps_the_first_and_who_knows_better_does_not() {
         let [one, two, three] = [1, 2, 3].map(|index| Wait::Timer(Key::new(index, 0)));
-        begin_poll(Key::NONE);
+        begin_poll(Key::NONE, 0);
         waits_for(one);
         assert_eq!(waits(), Waits { first: Some(one), also: None });
         waits_for(two);
         waits_rather_for(three);
         assert_eq!(waits(), Waits { first: Some(three), also: Some(one) });
-        begin_poll(Key::NONE);
+        begin_poll(Key::NONE, 0);
         waits_for_more();
         waits_for(one);
         assert_eq!(waits(), Waits { first: Some(one), also: Some(Wait::Unknown) });
@@ -539,7 +535,7 @@ mod tests {
     fn budget_ends_after_its_operations_and_is_full_in_the_next_poll() {
         let mut cx = Context::from_waker(Waker::noop());
         for _ in 0..2 {
-            begin_poll(Key::NONE);
+            begin_poll(Key::NONE, 0);
             let granted = (0..1_000).take_while(|_| poll_budget(&mut cx).is_ready()).count();
             assert_eq!(granted, OPERATIONS_PER_POLL as usize);
             assert!(end_poll(), "it waits for its next turn");
@@ -561,7 +557,7 @@ mod tests {
     fn bytes_moved_count_as_operations() {
         let mut cx = Context::from_waker(Waker::noop());
         for (bytes, polls) in [(100, 128), (2047, 128), (2048, 64), (65_536, 4), (usize::MAX, 1)] {
-            begin_poll(Key::NONE);
+            begin_poll(Key::NONE, 0);
             let granted = (0..1_000).take_while(|_| {
                 let ready = poll_budget(&mut cx).is_ready();
                 charge_bytes(bytes);

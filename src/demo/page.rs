@@ -3,7 +3,7 @@
 use super::HELLO;
 use bytes::Bytes;
 use evloop::http::codec::encode::FieldLine;
-use evloop::http::{IntoResponse, Request, Response, StatusCode};
+use evloop::http::{Request, Response, StatusCode};
 
 /// Two answers stand behind one address: a cache must keep them apart.
 const VARY: FieldLine = FieldLine::new("vary: accept\r\n");
@@ -17,17 +17,17 @@ const PAGE: &str = include_str!("../page/index.html");
 pub(super) const STYLE: Asset = Asset::new("text/css; charset=utf-8", include_str!("../page/page.css"));
 pub(super) const SCRIPT: Asset = Asset::new("text/javascript; charset=utf-8", include_str!("../page/page.js"));
 
-/// The page for a browser, one line for others.
-pub(super) fn home(request: &Request) -> Response {
+/// One line; for a browser, in its place, the page.
+pub(super) fn home(request: &Request) -> Result<(FieldLine, &'static str), Response> {
     let wants_page = request.header("accept").is_some_and(|accept| accept.contains("text/html"));
     if !wants_page {
-        return HELLO.into_response().with_line(VARY);
+        return Ok((VARY, HELLO));
     }
-    Response::html(PAGE)
+    Err(Response::html(PAGE)
         .with_line(VARY)
         .with_header("content-security-policy", POLICY)
         .with_header("x-content-type-options", "nosniff")
-        .with_header("cache-control", "no-cache")
+        .with_header("cache-control", "no-cache"))
 }
 
 /// A text that belongs to the page. A cache keeps it, and asks each time whether it is the same: it changes with the

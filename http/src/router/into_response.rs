@@ -21,6 +21,7 @@ use std::task::Context;
 /// | `Option<T>` | 404 for `None` |
 /// | `Result<T, E>` | what either is |
 /// | [`Error`] | what it says of the request, or 500 |
+/// | `(FieldLine, &'static str)` | text, with a field line that was checked when the program was compiled |
 /// | `(StatusCode, T)`, `([(name, value); N], T)`, `(StatusCode, [(name, value); N], T)` | the same with another status, with fields, with both |
 ///
 /// With the feature `json` there is `Json<T>`, with the feature `http-types` the response of the `http` crate.
@@ -157,6 +158,23 @@ where
 {
     fn into_response(self) -> Response {
         (self.0, (self.1, self.2)).into_response()
+    }
+}
+
+/// A text, with a field line that was checked when the program was compiled.
+impl IntoResponse for (FieldLine, &'static str) {
+    fn into_response(self) -> Response {
+        self.1.into_response().with_line(self.0)
+    }
+
+    #[inline]
+    fn answer(self, mut send: Send, _: &mut Context<'_>) -> asgi::Result<Option<Streaming>> {
+        send.respond_with(StatusCode::OK, self.1.as_bytes(), |head| {
+            head.line(FieldLine::TEXT_PLAIN);
+            head.line(self.0);
+            Ok(())
+        })?;
+        Ok(None)
     }
 }
 

@@ -400,7 +400,6 @@ impl Tasks {
     /// Polls one batch. Where the future of `block_on` stands in it, `poll_root` is called; when that says that the future
     /// is done, the batch ends, with `true`.
     pub(crate) fn run_batch_and_root(&self, poll_root: &mut dyn FnMut(Cause) -> bool) -> bool {
-        trace::set_home(self.home.stamp());
         if self.ready.is_drawn() {
             return self.run_drawn(poll_root);
         }
@@ -539,10 +538,18 @@ impl Tasks {
         let mut live = self.live.borrow_mut();
         let Some(entry) = live.get_mut(key) else { return Poll::Ready(()) };
         if entry.course != Course::Ended {
-            let known = entry.joiner.as_ref().is_some_and(|joiner| joiner.is(cx.waker(), &self.home));
-            let former = if known { None } else { entry.joiner.replace(Joiner::of(cx, &self.home)) };
-            drop(live);
-            drop(former);
+            if !entry.joiner.as_ref().is_some_and(|joiner| joiner.is(cx.waker(), &self.home)) {
+                drop(live);
+                let joiner = Joiner::of(cx, &self.home); // cloning a waker may be the code of others
+                let mut live = self.live.borrow_mut();
+                let Some(entry) = live.get_mut(key).filter(|entry| entry.course != Course::Ended) else {
+                    drop(live);
+                    return self.poll_join(key, cx, output); // which it has ended
+                };
+                let former = entry.joiner.replace(joiner);
+                drop(live);
+                drop(former);
+            }
             // In another loop the key would name one of its own tasks.
             trace::waits_for(if trace::home() == self.home.stamp() { Wait::Task(key) } else { Wait::Unknown });
             return Poll::Pending;
@@ -675,7 +682,7 @@ impl Tasks {
         if self.observers.any() {
             self.tell_poll_begins(key, cause);
         }
-        trace::begin_poll(key);
+        trace::begin_poll(key, self.home.stamp());
     }
 
     #[inline]

@@ -780,6 +780,38 @@ fn waker_of_its_own_that_a_task_polls_a_handle_with_is_the_one_that_is_woken() {
 }
 
 #[test]
+fn task_of_another_loop_that_joins_is_woken_there_whatever_was_polled_between() {
+    for spawned in [false, true] {
+        let (home, abroad) = (tasks(), tasks());
+        let (turned, polls) = (Rc::clone(&abroad), Rc::new(Cell::new(0)));
+        let counted = Rc::clone(&polls);
+        let mut awaited = abroad.spawn(None, pending::<()>());
+        turn(&abroad);
+        let end = awaited.abort_handle();
+        let aborted = spawned.then(|| {
+            let handle = abroad.spawn(None, pending::<()>());
+            handle.abort();
+            handle
+        });
+        // It turns the other loop, which polls nobody, or drops a task that was aborted, and joins a task of that loop.
+        let joins = home.spawn(
+            None,
+            poll_fn(move |cx| {
+                counted.set(counted.get() + 1);
+                turn(&turned);
+                Pin::new(&mut awaited).poll(cx)
+            }),
+        );
+        turn(&home);
+        end.abort();
+        turn(&abroad);
+        turn(&home);
+        assert_eq!((polls.get(), joins.is_finished()), (2, true), "{spawned}");
+        drop(aborted);
+    }
+}
+
+#[test]
 fn task_that_ends_what_it_awaits_in_its_own_poll_is_polled_again() {
     let tasks = tasks();
     let mut awaited = tasks.spawn(None, pending::<()>());

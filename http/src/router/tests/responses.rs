@@ -54,9 +54,12 @@ fn many_kinds_can_be_a_response() {
 
 #[test]
 fn value_that_sends_itself_says_what_its_response_would() {
+    const NO_STORE: FieldLine = FieldLine::new("cache-control: no-store\r\n");
     assert_eq!(given("text"), given("text".into_response()));
     assert_eq!(given("text".to_owned()), given("text".to_owned().into_response()));
     assert_eq!(given(Bytes::from_static(b"x")), given(Bytes::from_static(b"x").into_response()));
+    assert_eq!(given((NO_STORE, "text")), given((NO_STORE, "text").into_response()));
+    assert!(given((NO_STORE, "text")).contains("\r\ncache-control: no-store\r\n"));
     assert_eq!(given(Some("text")), given(Some("text").into_response()));
     assert_eq!(given(None::<&str>), given(None::<&str>.into_response()));
     assert_eq!(given(Ok::<_, StatusCode>("text")), given(Ok::<_, StatusCode>("text").into_response()));

@@ -1,10 +1,11 @@
 //! A server without a master: one process, which opens its sockets, hears the signals and serves.
 
 use super::channel::Why;
+use super::lifeline;
 use super::loops::{self, Supervisor};
 use super::orders::Orders;
 use super::pid_file::PidFile;
-use super::signals::Ear;
+use super::signals::{Ear, SPARE};
 use super::sockets::Sockets;
 use super::status::{LoopBeat, OwnStatus, State, Status};
 use super::{Config, Control, Error, Instance, notify};
@@ -35,6 +36,8 @@ where
     let ear = Ear::new(config, &orders, sockets, &alone)?;
     let supervisor: Arc<dyn Supervisor> = alone;
     let ended = loops::run(config, None, for_loops, make, &orders, &supervisor);
+    // From here on no signal is heard, and the last lines may hang: `SPARE` is for them.
+    let _lifeline = lifeline::unless_dropped(SPARE, u8::from(ended.is_err()));
     drop(ear);
     match ended? {
         0 => log::info!("stopped, with all requests answered"),

@@ -1,5 +1,6 @@
 //! The end of a process that nothing can hold up.
 
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::Duration;
 use std::{process, thread};
 
@@ -14,4 +15,17 @@ pub(super) fn end_after(limit: Duration, status: u8) {
         process::exit(status.into());
     };
     drop(thread::Builder::new().name("lifeline".to_owned()).spawn(end));
+}
+
+/// As [`end_after`], unless what comes back is dropped before.
+#[must_use = "it is called off when this is dropped"]
+pub(super) fn unless_dropped(limit: Duration, status: u8) -> Sender<()> {
+    let (lives, is_over) = mpsc::channel();
+    let end = move || {
+        if is_over.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+            process::exit(status.into());
+        }
+    };
+    drop(thread::Builder::new().name("lifeline".to_owned()).spawn(end));
+    lives
 }

@@ -22,7 +22,7 @@ use super::notify;
 use super::orders::{Order, Orders};
 use super::second::{ENDED_BY_SECOND, Meaning, Told};
 use super::sockets::Sockets;
-use super::teller::Teller;
+use super::teller::{LAST_LINE, Teller};
 use super::terminal;
 use evloop_runtime::future::{Either, race};
 use evloop_runtime::signal::{SignalKind, Signals, signals};
@@ -43,10 +43,7 @@ const TOLD_EVERY: Duration = Duration::from_secs(1);
 const FORCE_AFTER: Duration = Duration::from_secs(5);
 
 /// What is to end and does not even say so, for its log hangs, is ended so much later.
-const SPARE: Duration = Duration::from_secs(2);
-
-/// What is cut is told in so long, or not at all.
-const LAST_LINE: Duration = Duration::from_millis(500);
+pub(super) const SPARE: Duration = Duration::from_secs(2);
 
 /// How long loops may take to end at once.
 const QUIT_LIMIT: Duration = Duration::from_secs(1);

@@ -56,10 +56,11 @@ impl Undisturbed {
     /// # Errors
     /// When there is no thread to be had.
     pub(super) fn new() -> io::Result<Option<Undisturbed>> {
+        let signal = SigSet::from(Signal::SIGTTOU);
+        signal.thread_unblock()?; // whoever has started this process may have blocked it for the sake of its own terminal
         if File::open(TERMINAL).is_err() {
             return Ok(None);
         }
-        let signal = SigSet::from(Signal::SIGTTOU);
         let before = signal.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
         let (over, is_over) = mpsc::channel::<()>();
         let hear = move || signal.thread_unblock().map(|()| is_over.recv().is_err());

@@ -102,6 +102,13 @@ fn master_whose_log_nobody_reads_ends_with_its_workers_when_it_is_told_to_quit()
     quit_unheard(SHARED);
 }
 
+#[test]
+fn process_whose_log_nobody_reads_ends_when_it_is_told_to_stop() {
+    let (mut served, _reader) = unheard(&["--timeout-graceful-shutdown", "none"]);
+    served.signal(SignalKind::TERMINATE);
+    assert_eq!(served.status().code(), Some(0));
+}
+
 fn quit_unheard(arguments: &[&str]) {
     let (mut served, _reader) = unheard(&[arguments, GRACEFUL].concat());
     let mut begun = Connection::begun(&place(&served), "/sleep?ms=3600000");

@@ -48,12 +48,14 @@ struct Alone<A: App> {
     shared: Rc<Shared<A>>,
     key: Key,
     working: Option<Box<Working<A>>>,
+    /// Its connection was told as one that a stop has cut.
+    is_cut: bool,
 }
 
 /// Lets a call go on without its client. The request counts as being served until it is over.
-pub(super) fn leave_alone<A: App>(shared: &Rc<Shared<A>>, working: Box<Working<A>>) {
+pub(super) fn leave_alone<A: App>(shared: &Rc<Shared<A>>, working: Box<Working<A>>, is_cut: bool) {
     working.exchange.abandon();
-    drop(spawn(Alone { shared: Rc::clone(shared), key: Key::NONE, working: Some(working) }));
+    drop(spawn(Alone { shared: Rc::clone(shared), key: Key::NONE, working: Some(working), is_cut }));
 }
 
 impl<A: App> Future for Alone<A> {
@@ -65,7 +67,9 @@ impl<A: App> Future for Alone<A> {
             this.key = this.shared.enter(cx.waker());
         }
         if this.shared.stopping() == Stop::Now {
-            this.shared.cut_one();
+            if !this.is_cut {
+                this.shared.cut_one();
+            }
             return Poll::Ready(());
         }
         let working = this.working.as_mut().expect("taken when this is dropped");

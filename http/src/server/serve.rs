@@ -34,6 +34,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 /// The task of one connection.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Serve<S, A: App> {
     stream: S,
     endpoints: Endpoints,
@@ -56,6 +57,8 @@ pub(super) struct Serve<S, A: App> {
     shut_down: bool,
     /// Since the deadline was looked at, the client has done something for which it is given more time.
     progress: bool,
+    /// It was told as one that a stop has cut.
+    is_cut: bool,
 }
 
 /// What comes next. While the connection is idle, it is always [`Step::Head`].
@@ -112,6 +115,7 @@ impl<S: Stream, A: App> Serve<S, A> {
             ended: false,
             shut_down: false,
             progress: false,
+            is_cut: false,
         }
     }
 
@@ -238,7 +242,7 @@ impl<S: Stream, A: App> Serve<S, A> {
         let next = working.exchange.with(|connection, _| connection.next_step());
         self.working = Some(working);
         self.follow(next.expect("the response is over"));
-        call::leave_alone(&self.shared, parted);
+        call::leave_alone(&self.shared, parted, self.is_cut);
     }
 
     /// The application waits, and so does its connection: for its handles, and for the client. One that has broken the

@@ -59,7 +59,8 @@ impl Inherited {
     }
 
     /// As [`from_fd`](Inherited::from_fd), and takes the socket from the number, which leads to `/dev/null` from then on. So the
-    /// socket listens no longer than the listener, as far as this process is concerned.
+    /// socket listens no longer than the listener, as far as this process is concerned. Where there is no `/dev/null`, or no
+    /// descriptor left to open it, the number stays as it is, and the log says so.
     ///
     /// # Errors
     /// As [`from_fd`](Inherited::from_fd); the number is left as it is then.
@@ -86,7 +87,9 @@ impl Inherited {
     #[track_caller]
     pub fn take_fd(number: RawFd) -> io::Result<Inherited> {
         let inherited = Inherited::from_fd(number)?;
-        sys::fd::let_go(number).map_err(failed("listen on descriptor", number))?;
+        if let Err(error) = sys::fd::let_go(number) {
+            log::warn!("descriptor {number} stays open beside its duplicate, and its socket with it: {error}");
+        }
         Ok(inherited)
     }
 }

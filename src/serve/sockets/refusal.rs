@@ -49,7 +49,8 @@ fn advice(refused: ErrorKind, address: SocketAddr) -> Option<String> {
 /// The process that listens at an address, and what it is called, as far as this user may see it: `proc_pid_net(5)` has the
 /// number of the socket, and `proc_pid_fd(5)` who has that open.
 fn holder(address: SocketAddr) -> Option<(u32, String)> {
-    let number = ["tcp", "tcp6"].iter().find_map(|table| {
+    let tables = if address.is_ipv4() { ["tcp", "tcp6"] } else { ["tcp6", "tcp"] }; // its own family's first
+    let number = tables.iter().find_map(|table| {
         let table = fs::read_to_string(format!("/proc/net/{table}")).ok()?;
         table.lines().find_map(|line| listens(line, address).map(str::to_owned))
     })?;
@@ -70,8 +71,14 @@ fn listens(line: &str, address: SocketAddr) -> Option<&str> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     let (ip, port) = fields.get(1)?.split_once(':')?;
     let (ip, wanted) = (ip_of(ip)?, address.ip().to_canonical());
-    let is_there = u16::from_str_radix(port, 16).ok()? == address.port()
-        && (ip == wanted || ip.is_unspecified() || wanted.is_unspecified());
+    // Who has all addresses of IPv6 may have those of IPv4 with them, and not the other way round.
+    let any = match (ip, wanted) {
+        (IpAddr::V4(ip), IpAddr::V4(wanted)) => ip.is_unspecified() || wanted.is_unspecified(),
+        (IpAddr::V6(ip), IpAddr::V6(wanted)) => ip.is_unspecified() || wanted.is_unspecified(),
+        (IpAddr::V6(ip), IpAddr::V4(_)) => ip.is_unspecified(),
+        (IpAddr::V4(_), IpAddr::V6(_)) => false,
+    };
+    let is_there = u16::from_str_radix(port, 16).ok()? == address.port() && (ip == wanted || any);
     (is_there && *fields.get(3)? == LISTEN).then_some(*fields.get(9)?)
 }
 
@@ -117,6 +124,11 @@ mod tests {
         }
         assert_eq!(listens(line, at("0.0.0.0:8080")), Some("4711"));
         assert_eq!(listens(line, at("0.0.0.0:8081")), None, "another port");
+        assert_eq!(listens(line, at("[::]:8080")), None, "another family");
+        let all = line.replace("0100007F:1F90", &format!("{}:1F90", "0".repeat(32)));
+        assert_eq!(listens(&all, at("0.0.0.0:8080")), Some("4711"), "all addresses may be those of both families");
+        assert_eq!(listens(&all, at("[::1]:8080")), Some("4711"));
+        assert_eq!(listens(&line.replace("0100007F", "00000000"), at("[::1]:8080")), None);
         assert_eq!(listens(&line.replace(" 0A ", " 01 "), at("0.0.0.0:8080")), None, "it does not listen");
         for short in ["", "sl local_address", "0: 0:0", "0: 00000000:1F90 00000000:0000 0A"] {
             assert_eq!(listens(short, at("0.0.0.0:8080")), None, "{short}");

@@ -9,6 +9,7 @@ use crate::server::call;
 use crate::server::deadline::{Moment, Wait};
 use crate::server::shared::Stop;
 use std::io;
+use std::mem;
 use std::task::{Context, Poll, ready};
 
 impl<S: Stream, A: App> Serve<S, A> {
@@ -112,7 +113,7 @@ impl<S: Stream, A: App> Serve<S, A> {
             && matches!(self.step, Step::Head | Step::Call)
             && self.working.is_some();
         if (waits_for_request || self.deadline.wait() == Wait::Write) && self.shared.stopping() != Stop::No {
-            self.shared.cut_one(); // in a stop it is told whose request was not answered as it was asked
+            self.cut(); // in a stop it is told whose request was not answered as it was asked
         }
         match (self.deadline.wait(), &self.step, &self.working) {
             (Wait::Head, _, Some(_)) => self.refuse(&Error::new(Kind::HeadTimeout)),
@@ -131,9 +132,16 @@ impl<S: Stream, A: App> Serve<S, A> {
     #[cold]
     pub(super) fn end_now(&mut self) {
         if self.working.is_some() && !matches!(self.step, Step::Linger) {
-            self.shared.cut_one();
+            self.cut();
         }
         self.give_up();
+    }
+
+    /// The connection is told as one that was cut, once.
+    fn cut(&mut self) {
+        if !mem::replace(&mut self.is_cut, true) {
+            self.shared.cut_one();
+        }
     }
 
     /// The connection ends where it is. The client shall not take half an answer for the whole.
@@ -159,7 +167,7 @@ impl<S: Stream, A: App> Serve<S, A> {
             && let Some(working) = self.working.take()
         {
             self.step = Step::Head; // the request is not this task's any more
-            call::leave_alone(&self.shared, working);
+            call::leave_alone(&self.shared, working, self.is_cut);
         }
     }
 }

@@ -144,7 +144,7 @@ struct Entry {
     polls: u64,
     woken_by: Why,
     /// Who awaits the handle.
-    joiner: Option<Joiner>,
+    joiner: Joiner,
     course: Course,
     /// Its key is in the run queue, and its next poll has not begun: what wakes it meanwhile wakes nobody.
     queued: bool,
@@ -153,6 +153,9 @@ struct Entry {
     /// It keeps the loop alive.
     referenced: bool,
 }
+
+/// With its stamp, two lines of a cache.
+const _: () = assert!(size_of::<Entry>() <= 120);
 
 impl Entry {
     fn info(&self) -> TaskInfo {
@@ -177,6 +180,9 @@ enum Joiner {
 }
 
 impl Joiner {
+    /// The place that no task has.
+    const NOBODY: Joiner = Joiner::Task(Key::new(Key::NONE.index(), 0));
+
     /// Who polls now, for a task of that loop.
     #[inline]
     fn of(cx: &Context<'_>, home: &Home) -> Joiner {
@@ -375,7 +381,7 @@ impl Tasks {
             waits: Waits::default(),
             polls: 0,
             woken_by: Why::SPAWN,
-            joiner: None,
+            joiner: Joiner::NOBODY,
             course: Course::Running,
             queued: true,
             joinable: true,
@@ -538,7 +544,7 @@ impl Tasks {
         let mut live = self.live.borrow_mut();
         let Some(entry) = live.get_mut(key) else { return Poll::Ready(()) };
         if entry.course != Course::Ended {
-            if !entry.joiner.as_ref().is_some_and(|joiner| joiner.is(cx.waker(), &self.home)) {
+            if !entry.joiner.is(cx.waker(), &self.home) {
                 drop(live);
                 let joiner = Joiner::of(cx, &self.home); // cloning a waker may be the code of others
                 let mut live = self.live.borrow_mut();
@@ -546,7 +552,7 @@ impl Tasks {
                     drop(live);
                     return self.poll_join(key, cx, output); // which it has ended
                 };
-                let former = entry.joiner.replace(joiner);
+                let former = mem::replace(&mut entry.joiner, joiner);
                 drop(live);
                 drop(former);
             }
@@ -567,7 +573,7 @@ impl Tasks {
         let mut live = self.live.borrow_mut();
         let Some(entry) = live.get_mut(key) else { return };
         entry.joinable = false;
-        let joiner = entry.joiner.take();
+        let joiner = mem::replace(&mut entry.joiner, Joiner::NOBODY);
         let ended = if entry.course == Course::Ended { live.remove(key) } else { None };
         drop(live);
         drop((joiner, ended));
@@ -748,12 +754,11 @@ impl Tasks {
             return drop((task, entry));
         }
         entry.task = Some(task);
-        let joiner = entry.joiner.take();
+        let joiner = mem::replace(&mut entry.joiner, Joiner::NOBODY);
         drop(live);
         match joiner {
-            None => {}
-            Some(Joiner::Task(key)) => self.wake_here(key),
-            Some(Joiner::Waker(waker)) => waker.wake(),
+            Joiner::Task(key) => self.wake_here(key),
+            Joiner::Waker(waker) => waker.wake(),
         }
     }
 }

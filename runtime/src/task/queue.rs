@@ -173,33 +173,15 @@ impl Entry {
 
 /// Who awaits the end of a task.
 enum Joiner {
-    /// A task of the same loop, or the future of `block_on`, whose poll it was that asked: no waker need be counted for it.
+    /// A task of the same loop, or the future of `block_on`, whose poll it was that asked: no waker need be counted for it. Or
+    /// [`NOBODY`].
     Task(Key),
     /// Anybody else: of another loop, or of several futures in one task.
     Waker(Waker),
 }
 
-impl Joiner {
-    /// The place that no task has.
-    const NOBODY: Joiner = Joiner::Task(Key::new(Key::NONE.index(), 0));
-
-    /// Who polls now, for a task of that loop.
-    #[inline]
-    fn of(cx: &Context<'_>, home: &Home) -> Joiner {
-        match trace::task_of(cx.waker(), home.stamp()) {
-            Some(key) => Joiner::Task(key),
-            None => Joiner::Waker(cx.waker().clone()),
-        }
-    }
-
-    /// Whether it is woken by that waker.
-    fn is(&self, waker: &Waker, home: &Home) -> bool {
-        match self {
-            Joiner::Task(key) => trace::task_of(waker, home.stamp()) == Some(*key),
-            Joiner::Waker(kept) => kept.will_wake(waker),
-        }
-    }
-}
+/// The key of no task, and of the future of `block_on` neither.
+const NOBODY: Key = Key::new(Key::NONE.index(), 0);
 
 /// What is known of the future of `block_on`, while there is one.
 #[derive(Debug, Default)]
@@ -381,7 +363,7 @@ impl Tasks {
             waits: Waits::default(),
             polls: 0,
             woken_by: Why::SPAWN,
-            joiner: Joiner::NOBODY,
+            joiner: Joiner::Task(NOBODY),
             course: Course::Running,
             queued: true,
             joinable: true,
@@ -544,20 +526,19 @@ impl Tasks {
         let mut live = self.live.borrow_mut();
         let Some(entry) = live.get_mut(key) else { return Poll::Ready(()) };
         if entry.course != Course::Ended {
-            if !entry.joiner.is(cx.waker(), &self.home) {
-                drop(live);
-                let joiner = Joiner::of(cx, &self.home); // cloning a waker may be the code of others
-                let mut live = self.live.borrow_mut();
-                let Some(entry) = live.get_mut(key).filter(|entry| entry.course != Course::Ended) else {
+            match (trace::task_of(cx.waker(), self.home.stamp()), &entry.joiner) {
+                (Some(own), _) => {
+                    let former = mem::replace(&mut entry.joiner, Joiner::Task(own));
                     drop(live);
-                    return self.poll_join(key, cx, output); // which it has ended
-                };
-                let former = mem::replace(&mut entry.joiner, joiner);
-                drop(live);
-                drop(former);
+                    drop(former);
+                }
+                (None, Joiner::Waker(kept)) if kept.will_wake(cx.waker()) => drop(live),
+                (None, _) => {
+                    drop(live);
+                    return self.join_by_waker(key, cx, output);
+                }
             }
-            // In another loop the key would name one of its own tasks.
-            trace::waits_for(if trace::home() == self.home.stamp() { Wait::Task(key) } else { Wait::Unknown });
+            self.note_join(key);
             return Poll::Pending;
         }
         let entry = live.remove(key);
@@ -568,12 +549,33 @@ impl Tasks {
         Poll::Ready(())
     }
 
+    /// [`poll_join`](Tasks::poll_join) by somebody who is no task of this loop, or polls with a waker of their own.
+    #[inline(never)]
+    fn join_by_waker(&self, key: Key, cx: &mut Context<'_>, output: &mut dyn Any) -> Poll<()> {
+        let waker = cx.waker().clone(); // which may be the code of others
+        let mut live = self.live.borrow_mut();
+        let Some(entry) = live.get_mut(key).filter(|entry| entry.course != Course::Ended) else {
+            drop(live);
+            return self.poll_join(key, cx, output); // which it has ended
+        };
+        let former = mem::replace(&mut entry.joiner, Joiner::Waker(waker));
+        drop(live);
+        drop(former);
+        self.note_join(key);
+        Poll::Pending
+    }
+
+    fn note_join(&self, key: Key) {
+        // In another loop the key would name one of its own tasks.
+        trace::waits_for(if trace::home() == self.home.stamp() { Wait::Task(key) } else { Wait::Unknown });
+    }
+
     /// The handle is gone: the output is for nobody.
     pub(super) fn detach(&self, key: Key) {
         let mut live = self.live.borrow_mut();
         let Some(entry) = live.get_mut(key) else { return };
         entry.joinable = false;
-        let joiner = mem::replace(&mut entry.joiner, Joiner::NOBODY);
+        let joiner = mem::replace(&mut entry.joiner, Joiner::Task(NOBODY));
         let ended = if entry.course == Course::Ended { live.remove(key) } else { None };
         drop(live);
         drop((joiner, ended));
@@ -754,9 +756,10 @@ impl Tasks {
             return drop((task, entry));
         }
         entry.task = Some(task);
-        let joiner = mem::replace(&mut entry.joiner, Joiner::NOBODY);
+        let joiner = mem::replace(&mut entry.joiner, Joiner::Task(NOBODY));
         drop(live);
         match joiner {
+            Joiner::Task(NOBODY) => {}
             Joiner::Task(key) => self.wake_here(key),
             Joiner::Waker(waker) => waker.wake(),
         }

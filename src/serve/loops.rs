@@ -54,7 +54,7 @@ pub(super) trait Supervisor: Send + Sync + 'static {
 
     /// How often each loop shall tell how it does; `None`: never.
     fn beat_every(&self) -> Option<Duration> {
-        Some(Duration::from_secs(1))
+        Some(LoopBeat::EVERY)
     }
 
     /// A loop tells how it does, by a timer of its own.

@@ -35,6 +35,9 @@ pub struct LoopBeat {
 }
 
 impl LoopBeat {
+    /// How often a worker's loop tells it.
+    pub(in crate::serve) const EVERY: Duration = Duration::from_secs(1);
+
     /// Reads the loop of this thread. `last` is how it was at the beat before, and then how it is now; `late` is how much
     /// later than planned this beat has come.
     ///

@@ -151,7 +151,7 @@ impl Fleet {
             }
             State::Serving(heard) => {
                 let limit = self.rules.silence.unwrap_or_default();
-                let is_silent = |heard: &Moment| *heard + limit <= now;
+                let is_silent = |heard: &Moment| self.hangs_at(*heard).is_some_and(|at| at <= now);
                 let silent = heard.iter().enumerate().filter(|(_, heard)| is_silent(heard)).map(|(thread, _)| thread);
                 let silent: Vec<usize> = silent.collect();
                 self.actions.push(Action::TellSilence(id, silent.clone(), limit));

@@ -29,6 +29,7 @@ pub(super) use process::{Leaves, Part, Place, Process, State};
 
 use crate::serve::channel::Why;
 use crate::serve::master::TARGET;
+use crate::serve::status::LoopBeat;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ const DEAD: Duration = Duration::from_secs(5);
 /// No limit is longer: what is added up here stays far from where a moment ends.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// A worker beats once a second: a shorter silence says nothing.
+/// A loop that is late by less is only late.
 const SILENCE_MIN: Duration = Duration::from_secs(2);
 
 /// Before any worker was ready, so many of one place may be ended by signals from outside.
@@ -69,7 +70,7 @@ pub(super) enum Action {
     Drain(Id, Duration),
     /// Tell it to end at once.
     Quit(Id),
-    /// Its loops of these numbers have been silent for so long.
+    /// Its loops of these numbers have not turned for so long.
     TellSilence(Id, Vec<usize>, Duration),
     /// `SIGTERM`, and `SIGCONT` so that it can hear it.
     Ask(Id),
@@ -82,7 +83,7 @@ pub(super) enum Action {
 pub(super) struct Rules {
     /// Loops of each worker.
     pub(super) threads: usize,
-    /// How long a loop may be silent.
+    /// For how long a loop may not turn.
     pub(super) silence: Option<Duration>,
     /// How long a worker may take to be ready.
     pub(super) start: Option<Duration>,
@@ -226,7 +227,7 @@ impl Fleet {
     }
 
     fn deadline(&self, process: &Process) -> Option<Moment> {
-        let silence = |heard: Moment| self.rules.silence.map(|silence| heard + silence);
+        let silence = |heard| self.hangs_at(heard);
         match &process.state {
             State::Starting => self.rules.start.map(|limit| process.since + limit),
             State::Serving(heard) => heard.iter().min().copied().and_then(silence),
@@ -237,6 +238,12 @@ impl Fleet {
             State::Asked { until, .. } => Some(*until),
             State::Killed { at } => self.stop.is_some().then_some(*at + DEAD),
         }
+    }
+
+    /// When a loop that was heard then, and not since, hangs: it may have turned until its next beat was due, and from then on
+    /// it has not.
+    fn hangs_at(&self, heard: Moment) -> Option<Moment> {
+        self.rules.silence.map(|silence| heard + LoopBeat::EVERY + silence)
     }
 
     // --- How it goes on ----------------------------------------------------------------------------------------------

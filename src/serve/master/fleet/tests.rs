@@ -308,7 +308,7 @@ fn places_that_pause_are_filled_when_workers_are_to_be_replaced() {
 fn silent_worker_is_told_asked_replaced_and_killed() {
     let mut world = World::that_serves(2);
     let silent = world.holder(1);
-    for _ in 0..29 {
+    for _ in 0..30 {
         world.pass(S);
         world.beat(world.holder(2));
         world.fleet.beat(silent, 1, world.now); // its other loop
@@ -325,7 +325,7 @@ fn silent_worker_is_told_asked_replaced_and_killed() {
 fn silent_worker_that_answers_again_may_finish() {
     let mut world = World::that_serves(1);
     let silent = world.holder(1);
-    world.pass(30 * S);
+    world.pass(31 * S);
     assert_eq!(world.did(), ["tell 1", "ask 1", "start 1"]);
     world.beat(silent);
     world.all_ready();
@@ -368,8 +368,23 @@ fn limits_without_end_are_none() {
 fn silence_within_two_beats_is_none() {
     let mut world = World::new(Rules { silence: Some(S / 10), ..rules() }, 1);
     world.all_ready();
-    world.pass(S * 19 / 10);
+    world.pass(S * 29 / 10);
     assert_eq!(world.did(), ["start 1"]);
+}
+
+#[test]
+fn loop_that_is_held_for_less_than_its_limit_is_left_in_peace_however_often() {
+    let mut world = World::new(Rules { silence: Some(2 * S), ..rules() }, 1);
+    world.all_ready();
+    world.did();
+    // Held right before a beat each time, so that it comes so much later.
+    for _ in 0..5 {
+        world.pass(S + S * 17 / 10);
+        world.beat(world.holder(1));
+    }
+    assert!(world.did().is_empty());
+    world.pass(3 * S);
+    assert_eq!(world.did(), ["tell 1", "ask 1", "start 1"], "since its next beat was due, it has not turned");
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl Fleet {
         }
     }
 
-    /// It finishes by itself: another takes its place at once.
+    /// It finishes by itself: another takes its place.
     pub(in crate::serve::master) fn retiring(&mut self, id: Id, why: Why, now: Moment) {
         let Some(process) = self.processes.get(&id) else { return };
         if process.part == Part::Leaves {

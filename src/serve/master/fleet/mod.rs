@@ -51,6 +51,10 @@ const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// A loop that is late by less is only late.
 const SILENCE_MIN: Duration = Duration::from_secs(2);
 
+/// Who tells a whole group of processes to end, as timeout(1) does, tells the workers and then perhaps the master: a worker
+/// that was sent `SIGTERM` is replaced only after that time.
+const GROUP: Duration = Duration::from_millis(100);
+
 /// Before any worker was ready, so many of one place may be ended by signals from outside.
 const STILLBORN_MAX: u32 = 3;
 
@@ -364,12 +368,14 @@ impl Fleet {
     fn replace(&mut self, id: Id, now: Moment) {
         let Some(process) = self.processes.get_mut(&id) else { return };
         let (place, part) = (process.place, std::mem::replace(&mut process.part, Part::Leaves));
+        let leaves = process.leaves;
         let asked_for = matches!(process.state, State::Draining { .. });
         let lived = if process.ready { now.saturating_sub(process.since) } else { Moment::ZERO };
         match part {
             Part::Holds if asked_for => {
                 if self.promote(place).is_none() && self.stop.is_none() {
-                    self.places[place - 1].due = Some(now);
+                    let pause = if leaves == Leaves::Own(Why::Terminated) { GROUP } else { Duration::ZERO };
+                    self.places[place - 1].due = Some(now + pause);
                 }
             }
             Part::Holds => drop(self.vacate(place, lived, now)),

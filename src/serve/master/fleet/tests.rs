@@ -357,7 +357,7 @@ fn limits_without_end_are_none() {
     let mut world = World::new(Rules { silence: limit, start: limit, graceful: limit, threads: 2 }, 2);
     world.pass(1_000_000 * S);
     world.all_ready();
-    world.fleet.retiring(world.holder(2), Why::Terminated, world.now);
+    world.fleet.retiring(world.holder(2), Why::Requests(10), world.now);
     world.act();
     world.fleet.finish(Duration::ZERO, world.now);
     world.pass(1_000_000 * S);
@@ -400,6 +400,21 @@ fn one_that_retires_is_replaced_at_once_however_often() {
         assert!(world.did().is_empty());
     }
     assert_eq!(world.fleet.places()[0].restarts, 0);
+}
+
+#[test]
+fn one_that_was_sent_a_signal_is_replaced_a_moment_later_unless_all_are_to_end() {
+    for all in [false, true] {
+        let mut world = World::that_serves(1);
+        world.fleet.retiring(world.holder(1), Why::Terminated, world.now);
+        world.pass(GROUP * 9 / 10);
+        assert!(world.did().is_empty());
+        if all {
+            world.fleet.finish(IDLE, world.now);
+        }
+        world.pass(GROUP / 10);
+        assert_eq!(world.did(), ["start 1"][usize::from(all)..]);
+    }
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn signal_to_a_master_that_was_replaced_cuts_nobody_off() {
 
 #[test]
 fn terminal_that_is_closed_ends_the_server_that_was_started_from_it() {
-    for (by_nohup, what) in [(false, "stopping (SIGHUP)"), (true, "all 2 workers are new")] {
+    for (by_nohup, what) in [(false, "SIGHUP: stopping"), (true, "both workers have been replaced")] {
         let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&terminal).unwrap();
         unlockpt(&terminal).unwrap();

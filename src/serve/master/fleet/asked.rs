@@ -10,11 +10,10 @@ impl Fleet {
     /// Replace all workers, one after the other, and each only once the next is ready. Asked again meanwhile, those are
     /// replaced again who have been already.
     pub(in crate::serve::master) fn roll(&mut self, now: Moment) {
-        log::info!(target: TARGET, "{} replaced, one after the other", self.all());
         let left: Vec<usize> = self.roll.drain(..).collect();
         let again = (1..=self.wanted()).filter(|place| !left.contains(place));
         self.roll = left.iter().copied().chain(again).collect();
-        (self.rolling, self.fresh) = (true, self.next);
+        (self.rolling, self.rolled, self.fresh) = (true, false, self.next);
         for place in self.places.iter_mut().filter(|place| place.due.is_some()) {
             *place = Place { due: Some(now), restarts: place.restarts, ..Place::default() }; // what was wrong may be mended
         }

@@ -132,6 +132,8 @@ pub(super) struct Fleet {
     /// Places whose holders are still to be replaced, if they are older than [`fresh`](Fleet::fresh).
     roll: VecDeque<usize>,
     rolling: bool,
+    /// All were replaced, which is told once the last old one has ended.
+    rolled: bool,
     /// Who is started from here on was started after the last call for fresh ones.
     fresh: Id,
     /// How often all were replaced.
@@ -159,6 +161,7 @@ impl Fleet {
             next: Id(0),
             roll: VecDeque::new(),
             rolling: false,
+            rolled: false,
             fresh: Id(0),
             rolls: 0,
             any_ready: false,
@@ -264,6 +267,10 @@ impl Fleet {
             }
         }
         self.go_on_rolling(now);
+        if self.rolled && !self.processes.values().any(|process| process.leaves == Leaves::Reload) {
+            self.rolled = false;
+            log::info!(target: TARGET, "{} been replaced", self.all_have());
+        }
     }
 
     fn go_on_rolling(&mut self, now: Moment) {
@@ -288,15 +295,16 @@ impl Fleet {
         if self.processes.values().all(is_new) && self.places.iter().all(|place| place.due.is_none()) {
             self.rolling = false;
             self.rolls += 1;
-            log::info!(target: TARGET, "{} new", self.all());
+            self.rolled = true;
         }
     }
 
-    /// `all 2 workers are`.
-    fn all(&self) -> String {
+    /// `all 3 workers have`.
+    fn all_have(&self) -> String {
         match self.wanted() {
-            1 => "the one worker is".to_owned(),
-            workers => format!("all {workers} workers are"),
+            1 => "the one worker has".to_owned(),
+            2 => "both workers have".to_owned(),
+            workers => format!("all {workers} workers have"),
         }
     }
 
@@ -427,7 +435,7 @@ impl Fleet {
         };
         self.stop = Some(stop);
         self.roll.clear();
-        self.rolling = false;
+        (self.rolling, self.rolled) = (false, false);
         self.places.iter_mut().for_each(|place| place.due = None);
     }
 

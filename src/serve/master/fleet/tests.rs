@@ -243,7 +243,9 @@ fn workers_are_replaced_one_by_one_and_all_places_serve_meanwhile() {
     }
     assert!(world.did().is_empty() && !world.fleet.is_rolling());
     assert_eq!(world.fleet.rolls(), 1);
+    assert!(world.fleet.rolled, "that all were replaced is not told while old ones finish");
     world.calm(2);
+    assert!(!world.fleet.rolled);
     assert_eq!(world.run.len(), 3);
     assert!(world.fleet.places().iter().all(|place| place.restarts == 0), "it was asked for");
 }

@@ -148,6 +148,8 @@ impl Governor {
             }
             SignalKind::HANGUP => {
                 notify::reloading();
+                let one_by_one = if self.fleet.wanted() > 1 { ", one after the other" } else { "" };
+                log::info!(target: TARGET, "{signal}: replacing {}{one_by_one}", count(self.fleet.wanted(), "worker"));
                 self.fleet.roll(now);
             }
             SignalKind::TERMINAL_READ => self.fleet.more(now),

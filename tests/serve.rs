@@ -302,7 +302,7 @@ fn shared_socket_is_served_while_a_loop_hangs_and_the_stop_tells_what_it_waits_f
     server.signal("TERM");
     let first = server.logged("stopping");
     assert!(first.contains("SIGTERM: ") && first.contains("waiting for 1 request on "), "{first}");
-    assert!(first.contains("for 10 s at most; one signal more ends it at once"), "{first}");
+    assert!(first.contains("for 10 s at most; a second signal ends it at once"), "{first}");
     let then = server.logged("still waiting for 1 request on ");
     assert!(then.contains(" s yet"), "{then}");
     server.signal("TERM");

@@ -25,7 +25,7 @@ use evloop_runtime::future::{Either, race};
 use evloop_runtime::net::{TcpListener, UnixListener};
 use evloop_runtime::observe::{SlowPoll, Watchdog};
 use evloop_runtime::sync::CancellationToken;
-use evloop_runtime::time::{MissedTicks, interval, now};
+use evloop_runtime::time::{MissedTicks, interval, now, sleep};
 use evloop_runtime::{Handle, Runtime, TaskBuilder, turn};
 use std::any::Any;
 use std::convert::Infallible;
@@ -261,8 +261,9 @@ where
             handle.end();
             pending::<Infallible>().await
         };
-        match race(quit, server.serve_until(app, stop)).await {
-            Either::Left(never) => match never {},
+        let beside = race(quit, self.tell_what_is_cut(instance.thread()));
+        match race(beside, server.serve_until(app, stop)).await {
+            Either::Left(Either::Left(never) | Either::Right(never)) => match never {},
             Either::Right(Err(error)) if !started.is_cancelled() => Err(Error::start(error)),
             Either::Right(ended) => {
                 let cut = ended?;
@@ -275,6 +276,21 @@ where
                 Ok(cut)
             }
         }
+    }
+
+    /// When the time for a graceful stop is over. It is counted from a moment before the server counts its own, and is looked at
+    /// before that, so that what is told of is there still.
+    async fn tell_what_is_cut(&self, thread: usize) -> Infallible {
+        self.orders.stopped().await;
+        if let Some(limit) = self.config.timeout_graceful {
+            sleep(limit).await;
+            let served = turn::metrics().served;
+            if let Some(what) = under_way(served.requests_open, served.connections_open) {
+                let of = if self.threads > 1 { format!(" of {}", name_of(thread)) } else { String::new() };
+                log::warn!("{} s are over: cutting {what}{of}", limit.as_secs_f64());
+            }
+        }
+        pending().await
     }
 
     /// What goes on beside the server, for as long as the loop turns.
@@ -384,6 +400,19 @@ async fn adopt(orders: Orders, listeners: ListenersHandle) {
 fn retire(supervisor: &dyn Supervisor, orders: &Orders, idle: Duration, share: u64) {
     if orders.send(Order::Drain { idle }) {
         supervisor.retiring(share);
+    }
+}
+
+/// What clients have under way, in words.
+fn under_way(requests: u64, connections: u64) -> Option<String> {
+    let count = |number, what| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    match (requests, connections) {
+        (0, 0) => None,
+        (0, connections) => Some(count(connections, "connection")),
+        (requests, 0) => Some(count(requests, "request")),
+        (requests, connections) => {
+            Some(format!("{} on {}", count(requests, "request"), count(connections, "connection")))
+        }
     }
 }
 

@@ -250,7 +250,7 @@ impl Governor {
 }
 
 /// What a first signal is answered with, besides.
-const MORE: &str = "; one signal more ends it at once";
+const MORE: &str = "; a second signal ends it at once";
 
 /// What a stop waits for where no client has anything under way.
 const APPLICATION: &str = "the application";

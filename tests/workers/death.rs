@@ -102,7 +102,8 @@ fn stopped_worker_is_told_of_and_replaced_while_the_others_serve() {
     served_by_others.end().assert_all_answered();
     assert_failed_only_on(&own, &load.end());
     let told = served.said(&victim.to_string());
-    assert!(told.iter().any(|line| line.contains("stopped")), "{told:#?}");
+    let what = "it was stopped by a signal; it is continued (SIGCONT) and asked to end (SIGTERM)";
+    assert!(told.iter().any(|line| line.contains(what)), "{told:#?}");
     served.assert_no_zombies();
 }
 

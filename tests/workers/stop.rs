@@ -51,13 +51,17 @@ fn what_a_stop_waits_for_is_told_each_second() {
 }
 
 #[test]
-fn stop_that_takes_too_long_cuts_what_is_left() {
-    let mut served = start(&["--workers", "2", "--timeout-graceful-shutdown", "0.5"], 2);
-    let mut begun = Connection::begun(&place(&served), "/sleep?ms=3600000");
-    served.signal(SignalKind::TERMINATE);
-    assert!(begun.answer().is_err());
-    assert_eq!(served.status().code(), Some(0));
-    served.until_all_ended();
+fn stop_that_takes_too_long_tells_what_is_left_and_cuts_it() {
+    for arguments in [&["--threads", "1"], SHARED] {
+        let mut served = Served::start(&[arguments, &["--timeout-graceful-shutdown", "0.5"]].concat());
+        let mut begun = Connection::begun(&place(&served), "/sleep?ms=3600000");
+        served.signal(SignalKind::TERMINATE);
+        assert!(begun.answer().is_err());
+        let told = served.until_said("0.5 s are over: cutting 1 request on 1 connection", 1);
+        assert!(told.contains("WARN"), "{told}");
+        assert_eq!(served.status().code(), Some(0));
+        served.until_all_ended();
+    }
 }
 
 #[test]

@@ -156,6 +156,9 @@ fn cause(status: ExitStatus) -> String {
     }
 }
 
+/// What one does that waits for `SIGCONT`.
+pub(super) const STOPPED: &str = "it was stopped by a signal";
+
 /// What a process does, by the letter of `/proc/PID/stat`, proc(5).
 pub(super) fn activity(pid: u32) -> &'static str {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -163,7 +166,7 @@ pub(super) fn activity(pid: u32) -> &'static str {
         Some('R') => "it runs on a CPU",
         Some('S') => "it sleeps",
         Some('D') => "it waits for a device",
-        Some('T') => "it was stopped by a signal",
+        Some('T') => STOPPED,
         Some('t') => "it was stopped by a debugger",
         Some('Z' | 'X') => "it has ended",
         _ => "what it does the kernel does not tell",

@@ -222,7 +222,7 @@ impl Master {
         match heard {
             FromOld::Yours => self.inherit(),
             FromOld::Gone if is_ready => self.inherit(),
-            FromOld::Finish => self.governor.borrow_mut().stop("so does the old master", IDLE, ""),
+            FromOld::Finish => self.governor.borrow_mut().stop("the old master stops", IDLE, ""),
             FromOld::Gone if self.heir.is_some() => {
                 log::error!(target: TARGET, "the old master has ended before this one was ready");
                 self.governor.borrow_mut().stop("there is no old master", IDLE, "");

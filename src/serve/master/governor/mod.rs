@@ -47,6 +47,9 @@ const QUIT_LIMIT: Duration = Duration::from_secs(5);
 /// The same where all that has begun is to be finished: so long after the time for that.
 const FORCE_AFTER: Duration = Duration::from_secs(30);
 
+/// What a first signal is answered with, besides.
+const MORE: &str = "; a second signal ends it at once";
+
 #[derive(Debug)]
 pub(super) struct Governor {
     pub(super) config: Config,
@@ -125,7 +128,7 @@ impl Governor {
                 Meaning::Doubled => {}
                 Meaning::Second => self.break_off(signal, now),
                 Meaning::First if stopping => {
-                    log::info!(target: TARGET, "{signal}: finishing already; a second signal ends it at once");
+                    log::info!(target: TARGET, "{signal}: stopping already{MORE}");
                 }
                 Meaning::First if signal == SignalKind::INTERRUPT => self.stop_by(signal, Duration::ZERO),
                 Meaning::First => self.stop_by(signal, IDLE),
@@ -167,7 +170,7 @@ impl Governor {
     }
 
     fn stop_by(&mut self, signal: SignalKind, idle: Duration) {
-        self.stop(&signal.to_string(), idle, "; a second signal ends it at once");
+        self.stop(&signal.to_string(), idle, MORE);
     }
 
     /// A second signal has come.
@@ -189,9 +192,9 @@ impl Governor {
         let at_most = self
             .config
             .timeout_graceful
-            .map_or_else(String::new, |limit| format!(" for {} s at most", limit.max(idle).as_secs_f64()));
-        log::info!(target: TARGET, "stopping ({why}): waiting for {workers}{at_most}{besides}");
-        self.begin_stop(&format!("stopping: waiting for {workers}{at_most}"));
+            .map_or_else(String::new, |limit| format!(", for {} s at most", limit.max(idle).as_secs_f64()));
+        log::info!(target: TARGET, "{why}: stopping, waiting for {workers}{at_most}{besides}");
+        self.begin_stop(&format!("stopping, waiting for {workers}{at_most}"));
         self.fleet.finish(idle, now);
         self.finish_successor(now);
     }

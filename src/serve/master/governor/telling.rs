@@ -1,6 +1,6 @@
 //! What the master tells: of workers that hang, of what a stop waits for, and how all of it does.
 
-use super::super::child::activity;
+use super::super::child::{STOPPED, activity};
 use super::super::fleet::{Id, Moment, Process, State};
 use super::Governor;
 use crate::serve::master::TARGET;
@@ -20,6 +20,7 @@ impl Governor {
         let (activity, place) = (activity(row.child.pid), row.where_it_hangs(loops));
         let silent = silent.as_secs_f64();
         let done = match process.state {
+            State::Asked { .. } if activity == STOPPED => "it is continued (SIGCONT) and asked to end (SIGTERM)",
             State::Asked { .. } => "it is asked to end (SIGTERM)",
             _ => "it is killed (SIGKILL)",
         };

@@ -257,7 +257,7 @@ fn a_server_without_workers_tells_what_it_serves_until_it_ends() {
     assert_eq!((status.total().connections, status.total().connections_open), (5, 5));
     assert_eq!((status.workers.len(), status.workers[0].loops.len(), status.workers[0].pid), (1, 2, Some(server.id())));
     let output = home.status(&[control.to_str().unwrap()]);
-    assert!(printed(&output).contains("With one socket for all, 5 connections until now: too few"), "{output:?}");
+    assert!(printed(&output).contains("The loops have had 5 connections: too few"), "{output:?}");
 
     kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
     drop(clients);

@@ -15,7 +15,7 @@
 use super::orders::{Order, Orders};
 use super::processors::Processors;
 use super::sockets::Socket;
-use super::status::LoopBeat;
+use super::status::{LastBeat, LoopBeat};
 use super::{Accept, Config, Error, Instance};
 use evloop_http::asgi::App;
 use evloop_http::codec::defaults::DefaultFields;
@@ -268,7 +268,7 @@ where
             Either::Right(ended) => {
                 let cut = ended?;
                 // What it has served since the last beat shall not be lost with it.
-                self.supervisor.beat(instance.thread(), LoopBeat::read(&mut turn::metrics(), Duration::ZERO));
+                self.supervisor.beat(instance.thread(), LoopBeat::read(&mut LastBeat::new(), Duration::ZERO));
                 if let Some(share) = share {
                     // There may have been no turn for its task.
                     retire(&**self.supervisor, self.orders, self.idle_when_retired(), share);
@@ -370,7 +370,7 @@ fn trusted(config: &Config) -> Result<Option<TrustedProxies>, Error> {
 
 /// Tells how the loop does, for as long as it turns.
 async fn beat(supervisor: Arc<dyn Supervisor>, thread: usize, every: Duration) {
-    let (mut last, mut ticks) = (turn::metrics(), interval(every));
+    let (mut last, mut ticks) = (LastBeat::new(), interval(every));
     ticks.set_missed_ticks(MissedTicks::Skip);
     loop {
         let planned = ticks.tick().await;

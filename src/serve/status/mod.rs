@@ -11,6 +11,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(super) use beat::LastBeat;
 pub use beat::LoopBeat;
 pub(super) use own::OwnStatus;
 

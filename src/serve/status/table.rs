@@ -175,14 +175,15 @@ impl Status {
         }
         let (most, fewest) =
             (each.iter().max_by_key(|(_, taken)| taken)?, each.iter().rev().min_by_key(|(_, taken)| taken)?);
+        if all < SPREAD_MIN * each.len() as u64 {
+            let whose = if self.master { "workers of now" } else { "loops" };
+            let all = counted(all, "connection");
+            return Some(format!("The {whose} have had {all}: too few to tell how evenly they fall."));
+        }
         let how = match self.accept {
             Accept::Shared => "one socket for all",
             Accept::ReusePort => "a socket each",
         };
-        if all < SPREAD_MIN * each.len() as u64 {
-            let all = counted(all, "connection");
-            return Some(format!("With {how}, {all} until now: too few to tell how evenly they fall."));
-        }
         Some(format!(
             "With {how}, of {} {} took the most, {},\nand {} the fewest, {}; {} each would be even.",
             counted(all, "connection"),
@@ -220,7 +221,7 @@ impl LoopBeat {
             row[SHARE] = share(self.connections, accepted);
         }
         row[REQUESTS] = count(self.requests);
-        row[RATE] = rate(self.requests_per_second);
+        row[RATE] = self.requests_per_second.map_or_else(|| "-".to_owned(), rate);
         row[LAG] = lag(self.lag_us);
         row[POOL] = format!("{}/{}", self.pool_queued, self.pool_threads);
         row

@@ -7,7 +7,7 @@ fn beat(connections: u64, requests: u64) -> LoopBeat {
     LoopBeat {
         turns: 2 * requests,
         requests,
-        requests_per_second: 12.5,
+        requests_per_second: Some(12.5),
         requests_open: 1,
         connections,
         connections_open: 3,
@@ -133,12 +133,15 @@ fn spread_of_few_connections_is_not_judged() {
     let spread = |one, other| {
         let workers = vec![worker(1, vec![beat(one, 1)]), worker(2, vec![beat(other, 1)])];
         let text = Status { workers, past: Past::default(), ..with_workers() }.to_text(100, false);
-        text.split_once("\n\nWith ").map(|(_, spread)| spread.trim_end().to_owned())
+        text.trim_end()
+            .rsplit_once("\n\n")
+            .map(|(_, spread)| spread.to_owned())
+            .filter(|spread| !spread.contains("worker   pid"))
     };
     assert_eq!(spread(0, 0), None);
-    let one = "one socket for all, 1 connection until now: too few to tell how evenly they fall.";
+    let one = "The workers of now have had 1 connection: too few to tell how evenly they fall.";
     assert_eq!(spread(1, 0).as_deref(), Some(one));
-    assert!(spread(19, 0).unwrap().contains("19 connections until now: too few"));
+    assert!(spread(19, 0).unwrap().contains("have had 19 connections: too few"));
     assert!(spread(19, 1).unwrap().contains("of 20 connections worker 1 took the most, 95.0%"));
 }
 
@@ -198,7 +201,7 @@ fn states_are_called_in_text_as_in_json() {
 fn a_late_beat_tells_the_lag_and_moves_the_count_of_turns() {
     let runtime = evloop_runtime::Runtime::builder().manual_clock().build().unwrap();
     runtime.block_on(async {
-        let mut last = evloop_runtime::turn::metrics();
+        let mut last = LastBeat::new();
         let first = LoopBeat::read(&mut last, Duration::ZERO);
         evloop_runtime::time::sleep(Duration::from_secs(1)).await;
         let second = LoopBeat::read(&mut last, Duration::from_micros(1_500));
@@ -212,7 +215,7 @@ fn requests_are_counted_by_the_second_between_two_beats() {
     let runtime = evloop_runtime::Runtime::builder().manual_clock().build().unwrap();
     runtime.block_on(async {
         let counts = evloop_runtime::engine::ServedCounts::current();
-        let mut last = evloop_runtime::turn::metrics();
+        let mut last = LastBeat::new();
         counts.connection_opened();
         for _ in 0..5 {
             counts.request_begun();
@@ -221,9 +224,34 @@ fn requests_are_counted_by_the_second_between_two_beats() {
         evloop_runtime::time::sleep(Duration::from_secs(2)).await;
         let beat = LoopBeat::read(&mut last, Duration::ZERO);
         assert_eq!((beat.requests, beat.requests_open, beat.connections, beat.connections_open), (5, 4, 1, 1));
-        assert!((beat.requests_per_second - 2.5).abs() < 0.01, "{beat:?}");
-        assert!(LoopBeat::read(&mut last, Duration::ZERO).requests_per_second.abs() < 0.01, "none since then");
+        assert_eq!(beat.requests_per_second, Some(2.5));
+        evloop_runtime::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(LoopBeat::read(&mut last, Duration::ZERO).requests_per_second, Some(0.0), "none since then");
     });
+}
+
+#[test]
+fn rate_is_not_counted_in_less_than_half_a_second() {
+    let runtime = evloop_runtime::Runtime::builder().manual_clock().build().unwrap();
+    runtime.block_on(async {
+        let counts = evloop_runtime::engine::ServedCounts::current();
+        let mut last = LastBeat::new();
+        let mut rate_after = async |millis| {
+            counts.request_begun();
+            evloop_runtime::time::sleep(Duration::from_millis(millis)).await;
+            LoopBeat::read(&mut last, Duration::ZERO).requests_per_second
+        };
+        assert_eq!(rate_after(1).await, None);
+        assert_eq!(rate_after(498).await, None);
+        assert_eq!(rate_after(501).await, Some(3.0), "since the beginning");
+        assert_eq!(rate_after(1).await, Some(3.0), "a beat upon another has the rate of that");
+        assert_eq!(rate_after(999).await, Some(2.0));
+    });
+    let young = beat(1, 1);
+    let text =
+        Status { workers: vec![worker(1, vec![LoopBeat { requests_per_second: None, ..young }])], ..with_workers() };
+    let text = text.to_text(100, false);
+    assert!(text.lines().any(|line| line.contains("     1      -  1.2ms")), "{text}");
 }
 
 #[test]
@@ -251,7 +279,7 @@ fn any_beat() -> impl Strategy<Value = LoopBeat> {
     numbers.prop_map(|(wide, narrow, tenths)| LoopBeat {
         turns: wide[0],
         requests: wide[1],
-        requests_per_second: f64::from(tenths) / 10.0,
+        requests_per_second: (tenths > 0).then_some(f64::from(tenths) / 10.0),
         requests_open: wide[2],
         connections: wide[3],
         connections_open: wide[4],

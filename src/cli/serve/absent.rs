@@ -19,6 +19,11 @@ pub(in crate::cli) fn instead(option: &str) -> Option<&'static str> {
     ABSENT.iter().find(|absent| absent.names.iter().any(is_meant)).map(|absent| absent.instead)
 }
 
+/// What the user of an option of another server probably means here, where the name alone would mislead or not do.
+pub(in crate::cli) fn meant(option: &str) -> Option<&'static str> {
+    MEANT.iter().find(|(names, _)| names.contains(&option)).map(|(_, meant)| *meant)
+}
+
 /// What the word that names an application elsewhere is told here: `main:app`, `app.py`.
 pub(super) fn application(word: &str) -> Option<&'static str> {
     let is_name = |name: &str| {
@@ -33,6 +38,12 @@ pub(super) fn application(word: &str) -> Option<&'static str> {
     let named = word.split_once(':').is_some_and(|(module, named)| is_name(module) && object(named));
     (named || python(word)).then_some(APPLICATION)
 }
+
+/// Options of other servers, and what follows `did you mean`.
+const MEANT: &[(&[&str], &str)] = &[
+    (&["--log-format", "--access-logformat", "--access-log-format"], "--access-log json?"),
+    (&["-t", "--timeout"], "--timeout-worker? It is how long a loop may hang, not how long a request may take"),
+];
 
 const APPLICATION: &str = "an application is a Rust program that calls evloop::serve::run; this command serves a demo \
                            or, by --dir, a folder";
@@ -84,6 +95,10 @@ const ABSENT: &[Absent] = &[
             "--log-syslog*",
         ],
         instead: LOG,
+    },
+    Absent {
+        names: &["--access-logfile"],
+        instead: "--access-log takes common, json or off: it has no file, the log goes to the standard error (2>>FILE)",
     },
     Absent { names: &["--limit-request-*", "--h11-max-incomplete-event-size"], instead: REQUEST },
     Absent {

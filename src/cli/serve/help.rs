@@ -25,7 +25,8 @@ Other:
 
 Each option is a variable of the environment, too: --port is EVLOOP_PORT, and
 --no-date-header is EVLOOP_DATE_HEADER=0. Several values of --bind are split by
-commas there, those of --header by line ends. The command line wins.
+commas there, those of --header by line ends. The command line wins. Besides:
+EVLOOP_POOL_THREADS, how many threads the pool of a loop has.
 
 Ctrl-C or SIGTERM ends it: requests that have begun are finished. A second one
 does not wait for them, nor does SIGQUIT. SIGUSR1 has it write to stderr what

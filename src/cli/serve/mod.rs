@@ -184,6 +184,9 @@ fn unknown(option: &str) -> Error {
     if let Some(instead) = absent::instead(option) {
         return Error(format!("there is no option {shown}: {instead}"));
     }
+    if let Some(meant) = absent::meant(option) {
+        return Error(format!("there is no option {shown} (did you mean {meant})"));
+    }
     let name = option.trim_start_matches('-');
     let known = rows().find(|row| row.elsewhere.contains(&name) || row.elsewhere.contains(&option));
     let negated = rows().filter(|row| row.negated.is_some()).map(|row| format!("no-{}", row.name));

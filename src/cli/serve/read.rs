@@ -245,7 +245,10 @@ pub(super) fn access_log(value: &OsStr) -> Result<AccessLog, Wrong> {
     match text(value)? {
         "common" => Ok(AccessLog::Common),
         "json" => Ok(AccessLog::Json),
-        _ => flag(value).map(|on| if on { AccessLog::Common } else { AccessLog::Off }),
+        _ => match flag(value) {
+            Ok(on) => Ok(if on { AccessLog::Common } else { AccessLog::Off }),
+            Err(_) => Err(wrong("it has no file, the log goes to the standard error (2>>FILE)")),
+        },
     }
 }
 

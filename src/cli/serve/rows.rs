@@ -102,8 +102,8 @@ const WORKERS: &[Row] = &[
         draft.config(|config| config.workers(workers))
     })
     .help(
-        "processes that serve; with more than one, this one is their master and replaces those that die or hang; \
-         WEB_CONCURRENCY is its variable, too",
+        "processes that serve, up to 64; with more than one, this one is their master and replaces those that die or \
+         hang; WEB_CONCURRENCY is its variable, too",
     )
     .default("1")
     .shared_variable("WEB_CONCURRENCY")
@@ -112,7 +112,7 @@ const WORKERS: &[Row] = &[
         let threads = read::number(value, 1..=Config::THREADS_MAX)?;
         draft.config(|config| config.threads(threads))
     })
-    .help("threads of each process that serve, each with a loop")
+    .help("threads of each process that serve, up to 256, each with a loop")
     .default("1")
     .elsewhere(&["runtime-threads"]),
     Row::new("accept", "HOW", "shared or reuse-port", |draft, value| {
@@ -197,11 +197,13 @@ const LOG: &[Row] = &[
         let format = read::access_log(value)?;
         draft.config(|config| config.access_log(format))
     })
-    .help("a line for each request: common, json or off")
+    .help(
+        "a line for each request, to the standard error, as all of the log: common, json or off; json is for these \
+         lines alone",
+    )
     .default("common")
     .bare("common")
-    .negated("off")
-    .elsewhere(&["access-logfile", "access-log-format"]),
+    .negated("off"),
     Row::new("use-colors", "[WHEN]", "auto, always or never", |draft, value| {
         draft.serve.use_colors = read::colors(value)?;
         Ok(())
@@ -258,7 +260,7 @@ const TIMEOUTS: &[Row] = &[
     })
     .help("for a loop of a worker to turn, or the worker is replaced")
     .default("30")
-    .elsewhere(&["-t", "timeout", "timeout-worker-healthcheck"]),
+    .elsewhere(&["timeout-worker-healthcheck"]),
     Row::new("timeout-worker-start", "S", SECONDS, |draft, value| {
         let limit = read::seconds(value)?;
         draft.config(|config| config.timeout_worker_start(limit))

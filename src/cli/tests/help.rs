@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cli::serve::GROUPS;
+use evloop::serve::Config;
 
 fn help_of(command: &[&str]) -> String {
     match parsed(&[command, &["--help"]].concat()) {
@@ -34,6 +35,13 @@ fn help_has_every_option_with_its_default() {
     }
     for option in ["--help", "--version"] {
         assert!(help.contains(option), "{option}");
+    }
+}
+
+#[test]
+fn help_tells_how_many_workers_and_threads_there_can_be() {
+    for most in [Config::WORKERS_MAX, Config::THREADS_MAX] {
+        assert!(help().contains(&format!("up to {most}")), "{most}");
     }
 }
 

@@ -304,6 +304,15 @@ fn who_is_believed_is_an_address_a_network_or_a_word() {
     }
 }
 
+#[test]
+fn file_for_the_access_log_is_told_where_the_log_goes() {
+    refused(
+        &[],
+        &["--access-log", "a.log"],
+        &["--access-log takes common, json or off, not \"a.log\": it has no file, "],
+    );
+}
+
 /// Values that the option does not take.
 #[rustfmt::skip]
 pub(super) const BAD: &[(&str, &[&str])] = &[
@@ -382,6 +391,9 @@ fn nearest_name_is_told_to_who_mistypes_one() {
         (&["--max-requests=1"], "(did you mean --limit-max-requests?)"),
         (&["--graceful-timeout=1"], "(did you mean --timeout-graceful-shutdown?)"),
         (&["--reuse-port"], "(did you mean --accept?)"),
+        (&["--log-format=json"], "(did you mean --access-log json?)"),
+        (&["-t", "30"], "(did you mean --timeout-worker? It is how long a loop may hang, not how long a request"),
+        (&["--timeout=30"], "(did you mean --timeout-worker? It is how long a loop may hang"),
         (&["sevre"], "(did you mean serve?)"),
         (&["labs"], "(did you mean lab?)"),
         (&["help"], "(did you mean --help?)"),
@@ -417,6 +429,7 @@ fn option_of_another_server_that_is_not_here_is_answered_with_what_to_do() {
         (&["--env-file=.env"], "EVLOOP_PORT"),
         (&["-c", "gunicorn.conf.py"], "EVLOOP_PORT"),
         (&["--log-file", "-"], "standard error"),
+        (&["--access-logfile=a.log"], "--access-log takes common, json or off: it has no file"),
     ] {
         let option = arguments[0].split('=').next().expect("a split has a first part");
         refused(&[], arguments, &[&format!("there is no option {option}: "), told, "see `evloop --help`"]);
@@ -437,7 +450,7 @@ fn option_that_is_here_is_not_said_to_be_absent() {
     let meant = rows().flat_map(|row| row.elsewhere.iter().copied());
     let meant = meant.map(|name| if name.starts_with('-') { name.to_owned() } else { format!("--{name}") });
     for option in here.chain(meant) {
-        assert_eq!(absent::instead(&option), None, "{option}");
+        assert_eq!((absent::instead(&option), absent::meant(&option)), (None, None), "{option}");
     }
 }
 

@@ -107,6 +107,21 @@ fn trace_is_told_in_numbers() {
 }
 
 #[test]
+fn records_that_are_gone_are_counted_with_the_option_that_keeps_more() {
+    let folder = tempfile::tempdir().unwrap();
+    for (dropped, told) in [
+        (1, "\n1 older record was overwritten (see --trace-records)\n"),
+        (456_912, "\n456,912 older records were overwritten (see --trace-records)\n"),
+    ] {
+        let mut recording = recording();
+        recording.dropped = dropped;
+        recording.write_chrome(File::create(folder.path().join("t.json")).unwrap()).unwrap();
+        let output = evloop(folder.path(), &["trace", "t.json"]);
+        assert!(text(&output.stdout).contains(told), "{}", text(&output.stdout));
+    }
+}
+
+#[test]
 fn longest_turn_is_shown_unless_others_are_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let turns = recording().turns().count();
@@ -155,6 +170,8 @@ fn why_tells_the_wakes() {
     assert_eq!(said, format!("{}\n", recording.why(producer, consumer).unwrap()));
     let by_key = told(folder.path(), &["why", "t.json", &format!("{producer:?}"), &format!("{consumer:?}")]);
     assert_eq!(by_key, said);
+    let printed = told(folder.path(), &["why", "t.json", &recording.name(producer), &recording.name(consumer)]);
+    assert_eq!(printed, said);
 }
 
 #[test]
@@ -175,6 +192,8 @@ fn what_is_wrong_is_said_in_one_line_and_ends_it_with_1() {
         (&["why", "none.json", "a", "b"], "none.json"),
         (&["why", "t.json", "prodcer", "consumer"], "did you mean \"producer\""),
         (&["why", "t.json", "twin", "consumer"], "2 tasks are called \"twin\""),
+        (&["why", "t.json", "9999", "consumer"], "there is no task \"9999\"; a number is as 6#7: `evloop trace FILE`"),
+        (&["why", "t.json", "nobody 1#1", "consumer"], "there is no task \"nobody 1#1\""),
     ] {
         let output = evloop(folder.path(), arguments);
         let error = text(&output.stderr);

@@ -44,7 +44,8 @@ Which wakes made task A run before task B, out of a trace that evloop wrote
 Usage:
   evloop why FILE A B
 
-A and B are tasks, by name or by number, as `evloop trace FILE` prints them.
+A and B are tasks as `evloop trace FILE` prints them: by name, by number, as
+6#7, or by both in quotes, as \"connection 6#7\".
   -h, --help                  print this and exit
 ";
 

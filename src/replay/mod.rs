@@ -44,9 +44,15 @@ fn read(file: &Path) -> Result<Recording, String> {
 
 /// The one task that is meant.
 fn find(recording: &Recording, text: &str) -> Result<Key, String> {
-    let found = recording.find(text);
+    let mut found = recording.find(text);
+    if found.is_empty() {
+        found.extend(printed(recording, text));
+    }
     match found[..] {
         [task] => Ok(task),
+        [] if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Err(format!("there is no task {text:?}; a number is as 6#7: `evloop trace FILE` prints them"))
+        }
         [] => {
             let names = recording.tasks.iter().filter_map(|task| task.name.as_deref());
             Err(format!("there is no task {text:?}{}", near(text, names)))
@@ -56,6 +62,13 @@ fn find(recording: &Recording, text: &str) -> Result<Key, String> {
             found.len()
         )),
     }
+}
+
+/// The task that is told by this text, name and number in one, as in a summary or an answer to why.
+fn printed(recording: &Recording, text: &str) -> Option<Key> {
+    let numbers = text.split_whitespace().filter(|word| word.contains('#'));
+    let mut tasks = numbers.flat_map(|number| recording.find(number));
+    tasks.find(|task| [summary::name(recording, *task), recording.name(*task)].iter().any(|told| told == text))
 }
 
 /// The places of the turns to be shown.

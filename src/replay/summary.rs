@@ -1,6 +1,6 @@
 //! A trace in numbers.
 
-use crate::picture::spoken;
+use crate::picture::{self, spoken};
 use evloop::observe::{Cause, Key, Record, Recording, TapedTask, Turn, What};
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -42,7 +42,9 @@ pub(super) fn of(recording: &Recording, turns: &[Turn<'_>]) -> String {
     let (busy, asleep, tasks) = (time(busy), time(asleep), counted(tasks.len(), "task"));
     line(&mut text, &format!("{turns_told}: {busy} busy, {asleep} asleep; {polls_told} of {tasks}"));
     if recording.dropped > 0 {
-        line(&mut text, &format!("{} before these had no more room", counted(recording.dropped, "record")));
+        let were = if recording.dropped == 1 { "was" } else { "were" };
+        let dropped = counted(recording.dropped, "older record");
+        line(&mut text, &format!("{dropped} {were} overwritten (see --trace-records)"));
     }
     polls.sort_by_key(|at| std::cmp::Reverse(records[*at].lasted()));
     if !polls.is_empty() {
@@ -108,7 +110,7 @@ pub(super) fn woken_by(recording: &Recording, cause: Cause) -> String {
 pub(super) fn counted(number: impl TryInto<u64>, thing: &str) -> String {
     match number.try_into().unwrap_or(u64::MAX) {
         1 => format!("1 {thing}"),
-        number => format!("{number} {thing}s"),
+        number => format!("{} {thing}s", picture::counted(number)),
     }
 }
 

@@ -165,6 +165,14 @@ fn unix_socket_has_the_permissions_that_were_asked_for_whatever_the_umask() {
 }
 
 #[test]
+fn permissions_are_warned_of_where_there_is_no_unix_socket() {
+    let mut served = Served::on_a_free_port(&["--uds-mode", "600"]);
+    assert_serves(served.connect());
+    let log = served.log();
+    assert!(log.iter().any(|line| line.ends_with("--uds-mode changes nothing: no Unix socket is opened")), "{log:#?}");
+}
+
+#[test]
 fn unix_socket_that_somebody_listens_on_and_what_is_none_are_left_alone() {
     let folder = folder("live");
     let path = folder.join("socket");

@@ -150,7 +150,7 @@ impl Sockets {
             }
         };
         if config.uds_mode.is_some() && !binds.iter().any(|bind| matches!(bind, Bind::Unix(_))) {
-            log::warn!("permissions of Unix sockets are asked for, and none is opened here");
+            log::warn!("--uds-mode changes nothing: no Unix socket is opened");
         }
         if let Some(text) = crowded(config) {
             log::warn!("{text}");

@@ -161,7 +161,7 @@ fn what_is_no_socket_is_left_alone() {
         for name in ["file", "folder", "link", "dangling"] {
             let path = folder.path(name);
             let error = UnixListener::bind(&path).unwrap_err();
-            assert_refused(&error, ErrorKind::AlreadyExists, &path, "no socket");
+            assert_refused(&error, ErrorKind::AlreadyExists, &path, "it is a file, and no socket");
         }
     });
     assert_eq!(folder.names(), before);

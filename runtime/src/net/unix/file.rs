@@ -48,7 +48,10 @@ pub(super) fn remove_stale(path: &Path, probe: impl FnOnce() -> io::Result<()>) 
         Err(Errno::NOENT) => return Ok(()),
         Err(error) => return Err(error.into()),
         Ok(found) if FileType::from_raw_mode(found.st_mode) != FileType::Socket => {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"));
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "it is a file, and no socket; another path, or remove it",
+            ));
         }
         Ok(found) => found,
     };

@@ -7,7 +7,7 @@ use evloop::serve::control::{self, ask, of_process, servers};
 use evloop::time::{MissedTicks, interval};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Shows the server that is asked for, or the only one; where there are several, says which.
 ///
@@ -114,7 +114,7 @@ fn name(path: &Path, told: &io::Result<Status>) -> String {
 }
 
 /// Asks again and again, until the server is gone. On a terminal the table stays where it is; elsewhere there is a line whenever
-/// something has changed, and as JSON one each time.
+/// something has changed, with the time and the process, and as JSON one each time.
 ///
 /// # Errors
 /// In the end always: that the server is gone.
@@ -146,7 +146,8 @@ async fn watch(path: &Path, pid: u32, period: Duration, json: bool) -> io::Resul
             Err(error) => error.to_string(),
         };
         if json || line != last {
-            write(&(line.clone() + "\n"))?;
+            let at = humantime::format_rfc3339_seconds(SystemTime::now());
+            write(&if json { format!("{line}\n") } else { format!("{at}  {pid}  {line}\n") })?;
             last = line;
         }
     }

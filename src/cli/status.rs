@@ -16,12 +16,15 @@ Usage:
 Options:
   --json                      one line of JSON
   --watch[=S]                 again and again, every second or every S seconds,
-                              as --watch=0.2, until the server is gone
+                              as --watch=0.2, until the server is gone: on a
+                              terminal in place, elsewhere a line whenever
+                              something has changed, with --json one each time
   -h, --help                  print this and exit
 
 A server has a control socket if it has workers, or by --control of `evloop
-serve`. It ends with 0, with 1 when there is no server or it is gone while it
-is watched, with 2 when an option is wrong.
+serve`. Loops tell their figures once a second, however often it is asked. It
+ends with 0, with 1 when there is no server or it is gone while it is watched,
+with 2 when an option is wrong.
 ";
 
 /// Which server to look at, and how.

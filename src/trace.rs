@@ -40,7 +40,13 @@ impl Trace {
         let was_there = path.symlink_metadata().is_ok();
         let file = TraceFile { path: path.to_owned(), writes: Mutex::default() };
         File::options().append(true).create(true).open(path).map_err(|error| file.failed(&error))?;
-        if was_there { Ok(()) } else { fs::remove_file(path) } // each loop makes its own
+        if was_there {
+            return Ok(());
+        }
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file.failed(&error)),
+            _ => Ok(()), // each loop makes its own, and another worker may have been faster
+        }
     }
 
     /// To look on at a loop.

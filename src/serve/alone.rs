@@ -104,14 +104,7 @@ impl Alone {
         let served = loops.iter().map(|handle| handle.metrics().served);
         let (requests, connections) =
             served.fold((0, 0), |sum, served| (sum.0 + served.requests_open, sum.1 + served.connections_open));
-        match (requests, connections) {
-            (0, 0) => None,
-            (0, connections) => Some(count(connections, "connection")),
-            (requests, 0) => Some(count(requests, "request")),
-            (requests, connections) => {
-                Some(format!("{} on {}", count(requests, "request"), count(connections, "connection")))
-            }
-        }
+        loops::under_way(requests, connections)
     }
 }
 
@@ -146,10 +139,6 @@ impl Supervisor for Alone {
     fn retiring(&self, requests: u64) {
         log::info!("it {}; it ends, for a supervisor to start it again", Why::Requests(requests));
     }
-}
-
-fn count(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Writes to the standard output, which may be closed; then nobody wants to know.

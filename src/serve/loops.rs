@@ -404,7 +404,7 @@ fn retire(supervisor: &dyn Supervisor, orders: &Orders, idle: Duration, share: u
 }
 
 /// What clients have under way, in words.
-fn under_way(requests: u64, connections: u64) -> Option<String> {
+pub(super) fn under_way(requests: u64, connections: u64) -> Option<String> {
     let count = |number, what| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     match (requests, connections) {
         (0, 0) => None,

@@ -48,7 +48,7 @@ fn processes(repeats: &mut Repeats) {
         gone(id).await;
     });
     repeats.each("process killed", FEW, async || {
-        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new("sleep").arg("3600").spawn().unwrap();
         assert!(matches!(race(child.wait(), yield_now()).await, Either::Right(())));
         child.kill().await.unwrap();
     });

@@ -8,9 +8,9 @@
 //! ```text
 //!   home thread only                         any thread
 //!   ┌─ Tasks ────────────────────────┐       ┌─ Arc<TaskCell<F>> ───────────────┐
-//!   │ live: Arena<Entry>             │       │ state    queued, posted  (state) │
-//!   │   entry.cell: TaskRef ─────────┼──────►│ key, home, stamp       (letters) │◄── Waker, and its clones
-//!   │   name, place, waker of joiner │       │ stage    future, output or empty │
+//!   │ live: Arena<Entry>             │       │ posted                   (state) │
+//!   │   entry.task: TaskRef ─────────┼──────►│ key, home, stamp       (letters) │◄── Waker, and its clones
+//!   │   queued, name, place, joiner  │       │ stage    future, output or empty │
 //!   │ ready: keys to poll next       │       └──────────────────────────────────┘
 //!   └────────────────────────────────┘          the stage is for home alone
 //!                ▲
@@ -30,7 +30,7 @@
 //! - **Polling** moves the `TaskRef` out of the set and back: whatever the future does meanwhile (spawn, abort, drop a
 //!   handle), no borrow is held while foreign code runs.
 //!
-//! What a yield costs: one push and one take of a key, two look-ups in the arena, one call through a vtable, no locked
+//! What a yield costs: one push and one take of a key, three look-ups in the arena, one call through a vtable, no locked
 //! operation.
 
 mod abort;

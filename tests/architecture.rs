@@ -61,6 +61,7 @@ const RUNTIME: &[Room] = &[
     room("L1", "sync/",         "waiting between tasks"),
     room("L1", "future/",       "combinators written by hand"),
     room("L1", "sys/",          "what mio, std and socket2 lack of the system, as safe functions"),
+    room("L1", "waiter.rs",     "who is woken: a task of the loop by its key, anybody else by a waker"),
     room("L2", "task/",         "tasks, their state, the run queue, the mailbox"),
     room("L2", "timer/",        "the hierarchical wheel: deadlines in, wakers of the due out"),
     room("L2", "reactor/",      "mio, the sources, readiness into wakes"),
@@ -154,10 +155,10 @@ const UNSAFE_ROOMS: &[(&str, &str)] = &[
 
 #[rustfmt::skip]
 const THREAD_LOCAL_ROOMS: &[(&str, &str)] = &[
-    ("runtime/src/trace.rs",      "who runs on this thread now"),
-    ("runtime/src/holders.rs",    "the locks of this thread that were waited for"),
-    ("runtime/src/task/queue.rs", "the run queue that a waker finds when it is at home"),
-    ("runtime/src/context.rs",    "the thread's current core"),
+    ("runtime/src/trace.rs",            "who runs on this thread now"),
+    ("runtime/src/holders.rs",          "the locks of this thread that were waited for"),
+    ("runtime/src/task/tasks/wakes.rs", "the tasks that a waker finds when it is at home"),
+    ("runtime/src/context.rs",          "the thread's current core"),
 ];
 
 // --- The claims ------------------------------------------------------------------------------------------------------

@@ -48,15 +48,17 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(id: u32, clock: Clock, reactor: Reactor, pool: Pool, seed: Option<u64>) -> Core {
+    pub(crate) fn new(id: u32, clock: Clock, mut reactor: Reactor, pool: Pool, seed: Option<u64>) -> Core {
         let board = Arc::new(Board::new((!clock.is_manual()).then(|| clock.origin())));
         let observers = Observers::none();
         let chance = seed.map_or_else(Chance::unforeseen, Chance::new);
         let order = seed.map(|_| chance.split());
+        let tasks = Tasks::observed(reactor.bell(), Rc::clone(&observers), Arc::clone(&board), order);
+        reactor.move_in(tasks.stamp());
         Core {
             id,
             clock: Rc::new(clock),
-            tasks: Tasks::observed(reactor.bell(), Rc::clone(&observers), Arc::clone(&board), order),
+            tasks,
             board,
             observers,
             timers: RefCell::default(),

@@ -40,6 +40,7 @@ mod lookout;
 mod observer;
 pub mod sync;
 mod sys;
+mod waiter;
 
 // L2, the engines
 mod hooks;
@@ -147,6 +148,7 @@ pub mod engine {
     pub use crate::reactor::{Reactor, Source};
     pub use crate::task::{Door, TaskInfo, Tasks};
     pub use crate::timer::{Expired, TimerCounts, Timers};
+    pub use crate::waiter::Waiter;
 
     pub mod trace {
         //! The notes that tasks and leaves leave, and those who read them.

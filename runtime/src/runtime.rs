@@ -10,8 +10,9 @@ use crate::pool::{Pool, PoolLoad};
 use crate::sys::fd;
 use crate::task::Tasks;
 use crate::timer::Expired;
-use crate::trace::{self, Cause, Phase, Why};
+use crate::trace::{self, Phase, Why};
 use crate::view::View;
+use crate::waiter::Waiter;
 use crate::watchdog::Watch;
 use crate::work::Work;
 use std::cell::RefCell;
@@ -67,7 +68,7 @@ pub struct Runtime {
     /// Wakes the thread from where the loop blocks.
     bell: Waker,
     /// Memory for the wakers that a phase hands out.
-    due: RefCell<Vec<Waker>>,
+    due: RefCell<Vec<Waiter>>,
 }
 
 impl Runtime {
@@ -96,7 +97,7 @@ impl Runtime {
             let _forget = Forget(&self.core.tasks);
             let mut future = pin!(future);
             let mut output = None;
-            let mut poll_root = |cause| match self.core.tasks.poll_root(cause, future.as_mut()) {
+            let mut poll_root = |why| match self.core.tasks.poll_root(why, future.as_mut()) {
                 Poll::Ready(ready) => {
                     output = Some(ready);
                     true
@@ -305,7 +306,7 @@ impl Runtime {
     /// One turn of the loop.
     ///
     /// `poll_root` polls the future of [`block_on`](Runtime::block_on), whose end ends the turn: then `true` comes back.
-    fn turn(&self, mut patience: Patience, poll_root: &mut dyn FnMut(Cause) -> bool) -> io::Result<bool> {
+    fn turn(&self, mut patience: Patience, poll_root: &mut dyn FnMut(Why) -> bool) -> io::Result<bool> {
         let core = &*self.core;
         let due = &mut *self.due.borrow_mut();
         core.board.add(Number::Turns, 1);
@@ -331,7 +332,7 @@ impl Runtime {
             (wait, _) => wait,
         };
         core.wait(wait, due)?;
-        wake_all(due);
+        core.wake_all(due);
         core.begin(Phase::Mail); // 3. wakes and calls from other threads
         core.tasks.collect_mail();
         if core.has_hooks() {
@@ -340,7 +341,7 @@ impl Runtime {
         core.begin(Phase::Timers); // 4. deadlines become wakes
         let expired = core.timers.borrow_mut().expire(core.clock.tick(), due);
         core.note_expired(expired);
-        wake_all(due);
+        core.wake_all(due);
         trace::set_cause(Why::OUTSIDE);
         Ok(false)
     }
@@ -391,22 +392,22 @@ impl Drop for Leave<'_> {
     }
 }
 
-/// Wakes all of them in order, also those behind one that panics, which only a waker from elsewhere does.
-#[inline]
-fn wake_all(due: &mut Vec<Waker>) {
-    if !due.is_empty() {
-        wake_each(due);
-    }
-}
-
-fn wake_each(due: &mut Vec<Waker>) {
-    let mut wakers = due.drain(..);
-    while catch_unwind(AssertUnwindSafe(|| wakers.by_ref().for_each(Waker::wake))).is_err() {
-        log::error!("a waker panicked");
-    }
-}
-
 impl Core {
+    /// Wakes all of them in order, also those behind one that panics, which only a waker from elsewhere does.
+    #[inline]
+    fn wake_all(&self, due: &mut Vec<Waiter>) {
+        if !due.is_empty() {
+            self.wake_each(due);
+        }
+    }
+
+    fn wake_each(&self, due: &mut Vec<Waiter>) {
+        let mut waiters = due.drain(..);
+        while catch_unwind(AssertUnwindSafe(|| waiters.by_ref().for_each(|waiter| self.tasks.wake(waiter)))).is_err() {
+            log::error!("a waker panicked");
+        }
+    }
+
     /// A phase begins: the place that every phase passes.
     #[inline]
     fn begin(&self, phase: Phase) {
@@ -422,7 +423,7 @@ impl Core {
 
     /// Waits for the kernel, and takes the time of this turn, for all that follows.
     #[inline]
-    fn wait(&self, at_most: Option<Duration>, due: &mut Vec<Waker>) -> io::Result<()> {
+    fn wait(&self, at_most: Option<Duration>, due: &mut Vec<Waiter>) -> io::Result<()> {
         let at_once = at_most == Some(Duration::ZERO);
         self.write_numbers();
         if !at_once {

@@ -56,6 +56,12 @@ impl Cause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Why(Key);
 
+impl Default for Why {
+    fn default() -> Why {
+        Why::SPAWN
+    }
+}
+
 impl Why {
     pub(crate) const SPAWN: Why = Why::other(0);
     pub(crate) const IO: Why = Why::other(2);

@@ -5,7 +5,7 @@
 //! but the reads, the writes, and one wait per turn.
 //!
 //! *Edge-triggered* means that the kernel tells of a change, not of a state. The state is kept here: a side is ready until
-//! an operation finds that it is not ([`Source::spend`]), and a task that finds it spent leaves its waker and waits for
+//! an operation finds that it is not ([`Source::spend`]), and a task that finds it spent leaves its key and waits for
 //! the next edge. No edge is lost between the two, and no counter is needed to tell old edges from new ones, because
 //! events are taken in one phase of the turn and tasks run in another: between `WouldBlock` and the note of it, no event
 //! can be taken.
@@ -21,6 +21,7 @@ pub use source::Source;
 
 use crate::arena::{Arena, Key};
 use crate::trace::{Side, Wait, waits_for};
+use crate::waiter::Waiter;
 use mio::Interest;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -38,6 +39,8 @@ pub struct Reactor {
     events: mio::Events,
     bell: Arc<mio::Waker>,
     sources: Arena<Source>,
+    /// The stamp of the loop that it is a part of: tasks of that one are known by their keys.
+    home: u64,
     /// Sources that keep the loop alive.
     referenced: usize,
 }
@@ -55,8 +58,14 @@ impl Reactor {
             events: mio::Events::with_capacity(EVENTS_PER_POLL),
             bell,
             sources: Arena::new(),
+            home: u64::MAX,
             referenced: 0,
         })
+    }
+
+    /// From now on it is a part of the loop of that stamp.
+    pub(crate) fn move_in(&mut self, home: u64) {
+        self.home = home;
     }
 
     /// What wakes the loop's thread from [`poll`](Reactor::poll), from any thread and at any time.
@@ -81,7 +90,7 @@ impl Reactor {
         Ok(key)
     }
 
-    /// Ends a registration: what `epoll_ctl` says to that, and what was known of the source, with the wakers that waited,
+    /// Ends a registration: what `epoll_ctl` says to that, and what was known of the source, with those who waited,
     /// for the caller to drop. The source is forgotten in any case.
     pub fn deregister(&mut self, key: Key, io: &mut impl mio::event::Source) -> (io::Result<()>, Option<Source>) {
         let source = self.sources.remove(key);
@@ -89,18 +98,18 @@ impl Reactor {
         (self.poll.registry().deregister(io), source)
     }
 
-    /// Whether a side may be tried. If not, the task is woken at the next edge; what comes with `Pending` is the waker
-    /// that waited there before, for the caller to drop.
+    /// Whether a side may be tried. If not, the task is woken at the next edge; with `Pending` comes who waited there
+    /// before, for the caller to drop.
     ///
     /// # Panics
     /// When there is no such source.
-    pub fn poll_ready(&mut self, key: Key, side: Side, cx: &mut Context<'_>) -> (Poll<()>, Option<Waker>) {
+    pub fn poll_ready(&mut self, key: Key, side: Side, cx: &mut Context<'_>) -> (Poll<()>, Option<Waiter>) {
         let source = self.sources.get_mut(key).expect("a source is polled while it is registered");
         if source.is_ready(side) {
             return (Poll::Ready(()), None);
         }
         waits_for(Wait::Source(key, side));
-        (Poll::Pending, source.park(side, cx.waker()))
+        (Poll::Pending, source.park(side, cx.waker(), self.home))
     }
 
     /// Whether a side may be tried, as far as is known.
@@ -114,9 +123,8 @@ impl Reactor {
         self.sources.get_mut(key).map_or(0, |source| source.last_wait(side))
     }
 
-    /// Ends a wait for that side, unless another has taken its place; the waker that was there comes back, for the caller to
-    /// drop.
-    pub fn give_up(&mut self, key: Key, side: Side, wait: u32) -> Option<Waker> {
+    /// Ends a wait for that side, unless another has taken its place; who waited comes back, for the caller to drop.
+    pub fn give_up(&mut self, key: Key, side: Side, wait: u32) -> Option<Waiter> {
         self.sources.get_mut(key).and_then(|source| source.give_up(side, wait))
     }
 
@@ -185,11 +193,11 @@ impl Reactor {
     }
 
     /// Waits until something is ready, the bell rings, or `wait` has passed (rounded up to a millisecond; `None` is for
-    /// ever), and adds the wakers of those who waited for it to `due`. The only place where the loop blocks.
+    /// ever), and adds those who waited for it to `due`. The only place where the loop blocks.
     ///
     /// # Errors
     /// What `epoll_wait` says. Being interrupted by a signal is no error, but a wait that ended early.
-    pub fn poll(&mut self, wait: Option<Duration>, due: &mut Vec<Waker>) -> io::Result<usize> {
+    pub fn poll(&mut self, wait: Option<Duration>, due: &mut Vec<Waiter>) -> io::Result<usize> {
         if let Err(error) = self.poll.poll(&mut self.events, wait) {
             return if error.kind() == io::ErrorKind::Interrupted { Ok(0) } else { Err(error) };
         }

@@ -1,6 +1,7 @@
 //! One source: what is known of its two sides, and who waits for them.
 
 use crate::trace::Side;
+use crate::waiter::Waiter;
 use std::os::fd::RawFd;
 use std::panic::Location;
 use std::task::Waker;
@@ -26,13 +27,13 @@ struct Readiness {
     finished: bool,
     /// How many have waited here until now: names the one who does.
     waits: u32,
-    waiter: Option<Waker>,
+    waiter: Waiter,
 }
 
 impl Readiness {
-    const NEW: Readiness = Readiness { ready: true, finished: false, waits: 0, waiter: None };
+    const NEW: Readiness = Readiness { ready: true, finished: false, waits: 0, waiter: Waiter::NOBODY };
 
-    fn edge(&mut self, finished: bool, due: &mut Vec<Waker>) {
+    fn edge(&mut self, finished: bool, due: &mut Vec<Waiter>) {
         self.ready = true;
         self.finished |= finished;
         due.extend(self.waiter.take());
@@ -60,7 +61,7 @@ impl Source {
     #[must_use]
     pub fn waiting(&self) -> Vec<Side> {
         let sides = [(&self.read, Side::Read), (&self.write, Side::Write)];
-        sides.into_iter().filter(|(side, _)| side.waiter.is_some()).map(|(_, side)| side).collect()
+        sides.into_iter().filter(|(side, _)| !side.waiter.is_nobody()).map(|(_, side)| side).collect()
     }
 
     /// The sides that are worth trying, as far as is known.
@@ -82,17 +83,13 @@ impl Source {
         self.side(side).ready
     }
 
-    /// Leaves a waker for the next edge; the one that was there comes back.
+    /// Who polls with that waker, in the loop of that stamp, waits for the next edge; who waited before comes back.
     #[inline]
-    pub(super) fn park(&mut self, side: Side, waker: &Waker) -> Option<Waker> {
+    pub(super) fn park(&mut self, side: Side, waker: &Waker, home: u64) -> Option<Waiter> {
         let side = self.side(side);
-        match &mut side.waiter {
-            Some(known) if known.will_wake(waker) => None,
-            waiter => {
-                side.waits = side.waits.wrapping_add(1);
-                waiter.replace(waker.clone())
-            }
-        }
+        let former = side.waiter.become_who_polls(waker, home);
+        side.waits = side.waits.wrapping_add(u32::from(former.is_some()));
+        former
     }
 
     /// Which of those that have waited for that side was the last.
@@ -100,8 +97,8 @@ impl Source {
         self.side(side).waits
     }
 
-    /// Takes the waker out, if it is that of this wait, and not of another task that has taken its place.
-    pub(super) fn give_up(&mut self, side: Side, wait: u32) -> Option<Waker> {
+    /// Takes the waiter out, if it is that of this wait, and not another task that has taken its place.
+    pub(super) fn give_up(&mut self, side: Side, wait: u32) -> Option<Waiter> {
         let side = self.side(side);
         if side.waits == wait { side.waiter.take() } else { None }
     }
@@ -122,7 +119,7 @@ impl Source {
 
     /// Notes what an event tells. Hang-up and error are news for both sides; priority data, of those that are registered for
     /// it, is news for the reading one.
-    pub(super) fn take_edge(&mut self, event: &mio::event::Event, due: &mut Vec<Waker>) {
+    pub(super) fn take_edge(&mut self, event: &mio::event::Event, due: &mut Vec<Waiter>) {
         let failed = event.is_error();
         let (read_closed, write_closed) = (event.is_read_closed(), event.is_write_closed());
         if event.is_readable() || event.is_priority() || read_closed || failed {
@@ -135,7 +132,7 @@ impl Source {
     }
 
     pub(super) fn has_waiter(&self) -> bool {
-        self.read.waiter.is_some() || self.write.waiter.is_some()
+        !self.read.waiter.is_nobody() || !self.write.waiter.is_nobody()
     }
 
     /// Whether it keeps the loop alive.

@@ -1,7 +1,7 @@
 //! Ways to end a task without waiting for it: by a word, or with whoever holds it.
 
 use super::join::{JoinError, JoinHandle};
-use super::queue::Tasks;
+use super::tasks::Tasks;
 use crate::arena::Key;
 use std::fmt;
 use std::pin::Pin;

@@ -14,8 +14,8 @@
 
 use super::join::JoinError;
 use super::mailbox::Home;
-use super::queue;
 use super::state::State;
+use super::tasks;
 use crate::arena::Key;
 use crate::trace;
 use std::any::Any;
@@ -65,11 +65,11 @@ where
     F::Output: 'static,
 {
     fn wake(self: Arc<Self>) {
-        queue::wake(&self.header);
+        tasks::wake(&self.header);
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        queue::wake(&self.header);
+        tasks::wake(&self.header);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The other end of a task: wait for it, ask after it, abort it, or let it go.
 
 use super::abort::{AbortHandle, AbortOnDrop};
-use super::queue::Tasks;
+use super::tasks::Tasks;
 use crate::arena::Key;
 use std::any::Any;
 use std::marker::PhantomData;

@@ -37,12 +37,13 @@ mod abort;
 mod cell;
 mod join;
 mod mailbox;
-mod queue;
+
 mod ready;
 mod state;
+mod tasks;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
 pub use abort::{AbortHandle, AbortOnDrop};
 pub use join::{JoinError, JoinHandle};
-pub use queue::{Door, TaskInfo, Tasks};
+pub use tasks::{Door, TaskInfo, Tasks};

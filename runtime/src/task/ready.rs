@@ -13,8 +13,7 @@
 
 use crate::arena::Key;
 use crate::chance::Chance;
-use crate::trace::{Cause, Why};
-use std::cell::{Cell, RefCell};
+use crate::trace::Why;
 use std::collections::VecDeque;
 
 /// How many polls a batch may grow to by tasks that are woken while it runs.
@@ -32,107 +31,78 @@ pub(super) struct Ready {
     pub(super) why: Why,
 }
 
-/// The run queue of one thread.
+/// The run queue of one thread, and how far its batch has come.
 pub(super) struct RunQueue {
-    ready: RefCell<VecDeque<Ready>>,
-    /// A task of this batch waits for its next turn.
-    turn_wanted: Cell<bool>,
+    ready: VecDeque<Ready>,
+    /// How many may still be polled in this batch.
+    polls_left: usize,
+    /// How many of these polls are for those who were woken since it began.
+    spare: usize,
     /// Who is next is drawn.
     chance: Option<Chance>,
 }
 
 impl RunQueue {
     pub(super) fn new(chance: Option<Chance>) -> RunQueue {
-        RunQueue { ready: RefCell::default(), turn_wanted: Cell::new(false), chance }
+        RunQueue { ready: VecDeque::new(), polls_left: 0, spare: 0, chance }
     }
 
     #[inline]
-    pub(super) fn push(&self, ready: Ready) {
-        self.ready.borrow_mut().push_back(ready);
+    pub(super) fn push(&mut self, ready: Ready) {
+        self.ready.push_back(ready);
     }
 
     pub(super) fn len(&self) -> usize {
-        self.ready.borrow().len()
+        self.ready.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.ready.borrow().is_empty()
+        self.ready.is_empty()
     }
 
     /// Those who stand in it, longest first.
-    pub(super) fn all(&self) -> Vec<(Key, Cause)> {
-        self.ready.borrow().iter().map(|ready| (ready.key, ready.why.cause())).collect()
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Ready> {
+        self.ready.iter()
     }
 
-    pub(super) fn clear(&self) {
-        self.ready.borrow_mut().clear();
+    pub(super) fn clear(&mut self) {
+        self.ready.clear();
     }
 
-    /// A task of this batch waits for its next turn.
+    pub(super) fn begin_batch(&mut self) {
+        self.polls_left = self.len().max(POLLS_PER_BATCH);
+        self.spare = self.polls_left - self.len();
+    }
+
+    /// A task of this batch waits for its next turn: those who have been woken in it do, too.
     #[inline]
-    pub(super) fn want_turn(&self) {
-        self.turn_wanted.set(true);
-    }
-
-    /// Whether the order is drawn: then a batch is run by [`run_drawn`](RunQueue::run_drawn).
-    #[inline]
-    pub(super) fn is_drawn(&self) -> bool {
-        self.chance.is_some()
-    }
-
-    /// Polls one batch. `poll` tells whether it is to end with this one; then so does this.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "it has one caller, and every poll passes it")]
-    pub(super) fn run_batch(&self, mut poll: impl FnMut(Ready) -> bool) -> bool {
-        self.turn_wanted.set(false);
-        let queued = self.len();
-        let polls_max = queued.max(POLLS_PER_BATCH);
-        let mut polls = 0;
-        while polls < polls_max && (polls < queued || !self.turn_wanted.get()) {
-            let Some(ready) = self.ready.borrow_mut().pop_front() else { break };
-            polls += 1;
-            if poll(ready) {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// As [`run_batch`](RunQueue::run_batch), in an order that is drawn.
-    pub(super) fn run_drawn(&self, poll: &mut dyn FnMut(Ready) -> bool) -> bool {
-        let Some(chance) = &self.chance else { return false };
-        self.turn_wanted.set(false);
-        let queued = self.len();
-        let mut batch = Batch { queued, polls_left: queued.max(POLLS_PER_BATCH) };
-        while let Some(ready) = self.draw(chance, &mut batch) {
-            if poll(ready) {
-                return true;
-            }
-        }
-        false
+    pub(super) fn want_turn(&mut self) {
+        self.polls_left = self.polls_left.saturating_sub(self.spare);
+        self.spare = 0;
     }
 
     /// Who is polled next in this batch, if that is not over.
-    fn draw(&self, chance: &Chance, batch: &mut Batch) -> Option<Ready> {
-        let Batch { queued, polls_left } = batch;
-        let among = if polls_left == queued || self.turn_wanted.get() { *queued } else { self.len() };
-        if among == 0 {
-            return None;
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<Ready> {
+        if self.chance.is_some() {
+            self.draw();
         }
-        let place = chance.below(among);
-        *queued -= usize::from(place < *queued);
-        *polls_left -= 1;
-        self.ready.borrow_mut().remove(place)
+        self.polls_left = self.polls_left.checked_sub(1)?;
+        self.ready.pop_front()
     }
-}
 
-/// How far a batch has come whose order is drawn.
-///
-/// Invariant: no fewer polls are left than there are who were queued; and these stand before those who were not.
-struct Batch {
-    /// How many stand there still of those who were queued when it began.
-    queued: usize,
-    polls_left: usize,
+    /// Has one stand first who is drawn: by the way of [`next`](RunQueue::next), which so costs the others nothing.
+    #[cold]
+    fn draw(&mut self) {
+        let found = self.polls_left - self.spare;
+        let among = if self.spare == 0 { found } else { self.len() };
+        let Some(chance) = self.chance.as_ref().filter(|_| among > 0) else { return };
+        let place = chance.below(among);
+        self.spare -= usize::from(place >= found);
+        if let Some(drawn) = self.ready.remove(place) {
+            self.ready.push_front(drawn);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -146,20 +116,18 @@ mod tests {
 
     /// The places that are polled in a batch of so many; each of them wakes the next one, and `yields` asks for its turn.
     fn batch(seed: Option<u64>, queued: usize, yields: Option<usize>) -> Vec<usize> {
-        let queue = RunQueue::new(seed.map(Chance::new));
+        let mut queue = RunQueue::new(seed.map(Chance::new));
         (0..queued).for_each(|index| queue.push(ready(index)));
         let mut polled = Vec::new();
-        let mut poll = |Ready { key, .. }: Ready| {
+        queue.begin_batch();
+        while let Some(Ready { key, .. }) = queue.next() {
             let index = key.index() as usize;
             polled.push(index);
             queue.push(ready(queued + polled.len() - 1));
             if yields == Some(index) {
                 queue.want_turn();
             }
-            false
-        };
-        let ended = if queue.is_drawn() { queue.run_drawn(&mut poll) } else { queue.run_batch(poll) };
-        assert!(!ended);
+        }
         polled
     }
 

@@ -3,6 +3,7 @@
 use super::{JoinError, JoinHandle, Tasks};
 use crate::arena::Key;
 use crate::trace::{Cause, Wait, waits_for};
+use crate::waiter::Waiter;
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
@@ -750,7 +751,7 @@ fn handle_that_goes_to_another_task_wakes_that_one() {
     turn(&tasks);
     assert_eq!(trace.take(), ["first", "second"]);
     gate.set(true);
-    tasks.enter(|| tasks.wake_here(awaited_key));
+    tasks.enter(|| tasks.wake(Waiter::Task(awaited_key)));
     turn(&tasks);
     assert_eq!(trace.take(), ["second"], "the last that has polled it");
     assert_eq!(output(&mut second).unwrap().unwrap(), 7);

@@ -26,6 +26,7 @@ mod wheel;
 
 use crate::arena::Key;
 use crate::clock::Tick;
+use crate::waiter::Waiter;
 use entries::{DEADLINE_MAX, Entries};
 use std::collections::BTreeMap;
 use std::panic::Location;
@@ -256,7 +257,7 @@ impl Timers {
     /// Fires all whose deadline is `now` or before, in the order of their deadlines and, among equals, in the order in
     /// which they were set. Their wakers are added to `due`. A `now` before an earlier one changes nothing.
     #[inline]
-    pub fn expire(&mut self, now: Tick, due: &mut Vec<Waker>) -> Expired {
+    pub fn expire(&mut self, now: Tick, due: &mut Vec<Waiter>) -> Expired {
         let mut expired = Expired::default();
         while let Some(slot) = self.wheel.next_slot().filter(|slot| slot.start <= now) {
             self.empty(&slot, now, due, &mut expired);
@@ -267,7 +268,7 @@ impl Timers {
     }
 
     /// The timers of a slot that has begun fire, or go to slots of lower levels.
-    fn empty(&mut self, slot: &Slot, now: Tick, due: &mut Vec<Waker>, expired: &mut Expired) {
+    fn empty(&mut self, slot: &Slot, now: Tick, due: &mut Vec<Waiter>, expired: &mut Expired) {
         let mut next = Some(self.wheel.open(slot));
         if slot.level == 0 {
             expired.latest = expired.latest.max(now - slot.start);
@@ -280,7 +281,7 @@ impl Timers {
                 entry.set_fired();
                 expired.fired += 1;
                 expired.late += now - slot.start;
-                due.extend(self.entries.waker_mut(index).take());
+                due.extend(self.entries.waker_mut(index).take().map(Waiter::Waker));
             } else {
                 self.wheel.link(&mut self.entries, index);
             }

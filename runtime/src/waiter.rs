@@ -1,0 +1,89 @@
+//! Who is woken when something has come: known by as little as will do.
+//!
+//! Most of what happens in a loop is waited for by one of its own tasks. Of that the key is enough: it needs no count, as a
+//! clone of its waker does, and the wake finds the task without asking which loop it is of. A key that has gone stale wakes
+//! nobody, as a waker of a task that has ended does.
+
+use crate::arena::Key;
+use crate::trace;
+use std::mem;
+use std::task::Waker;
+
+/// Who waits.
+#[derive(Debug)]
+pub enum Waiter {
+    /// A task of this loop, or the future of `block_on` if it is [`Key::NONE`]; or [`NOBODY`](Waiter::NOBODY).
+    Task(Key),
+    /// Anybody else: of another loop, or who polls with a waker of their own, as one does who waits for several futures.
+    Waker(Waker),
+}
+
+/// As much as a waker alone.
+const _: () = assert!(size_of::<Waiter>() == size_of::<Waker>());
+
+impl Waiter {
+    /// By the key of no task, and of the future of `block_on` neither.
+    pub const NOBODY: Waiter = Waiter::Task(NO_TASK);
+
+    /// Whether it is nobody.
+    #[inline]
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        matches!(self, Waiter::Task(NO_TASK))
+    }
+
+    /// Puts in this place who polls now, with that waker, in the loop of that stamp. Who stood there comes back, for the caller
+    /// to drop; `None` if it was the same already.
+    #[inline]
+    pub(crate) fn become_who_polls(&mut self, waker: &Waker, home: u64) -> Option<Waiter> {
+        match (trace::task_of(waker, home), &*self) {
+            (Some(task), Waiter::Task(known)) if *known == task => None,
+            (Some(task), _) => Some(mem::replace(self, Waiter::Task(task))),
+            (None, Waiter::Waker(known)) if known.will_wake(waker) => None,
+            (None, _) => Some(mem::replace(self, Waiter::Waker(waker.clone()))),
+        }
+    }
+
+    /// Takes whoever stands in this place.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<Waiter> {
+        if self.is_nobody() { None } else { Some(mem::replace(self, Waiter::NOBODY)) }
+    }
+}
+
+const NO_TASK: Key = Key::new(Key::NONE.index(), 0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    struct Nothing;
+
+    impl Wake for Nothing {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn task_is_known_by_its_key_in_its_own_poll_and_loop_alone() {
+        let waker = &Waker::from(Arc::new(Nothing));
+        let (key, home) = (Key::new(3, 5), 7);
+        let mut waiter = Waiter::NOBODY;
+        trace::begin_poll(key, home);
+        trace::set_waker(waker);
+        assert!(waiter.become_who_polls(waker, home).is_some_and(|former| former.is_nobody()));
+        assert!(matches!(waiter, Waiter::Task(known) if known == key));
+        assert!(waiter.become_who_polls(waker, home).is_none(), "the same");
+        assert!(
+            waiter.become_who_polls(waker, home + 1).is_some(),
+            "another loop would take the key for one of its own"
+        );
+        assert!(matches!(waiter, Waiter::Waker(_)));
+        trace::leave();
+        assert!(waiter.become_who_polls(waker, home + 1).is_none(), "the same waker");
+        assert!(waiter.become_who_polls(waker, home).is_none(), "no poll is under way");
+        assert!(waiter.take().is_some());
+        assert!(waiter.take().is_none());
+    }
+}

@@ -52,7 +52,7 @@ const RUNTIME: &[Room] = &[
     room("L0", "chance.rs",     "numbers drawn from a seed, the same in every build"),
     room("L0", "clock.rs",      "system or manual time, instants and ticks"),
     room("L0", "failed.rs",     "errors that tell what was tried on what"),
-    room("L0", "trace.rs",      "who runs, who woke it, what it waits for; names tasks by the arena's keys"),
+    room("L0", "trace/",        "who runs, who woke it, what it waits for; names tasks by the arena's keys"),
     room("L0", "holders.rs",    "who holds the locks that are waited for, for a dump to read"),
     room("L1", "board.rs",      "the loop's numbers, where any thread can read them"),
     room("L1", "lookout.rs",    "what a watchdog sees of a loop besides its numbers, and when it may sleep"),
@@ -155,7 +155,7 @@ const UNSAFE_ROOMS: &[(&str, &str)] = &[
 
 #[rustfmt::skip]
 const THREAD_LOCAL_ROOMS: &[(&str, &str)] = &[
-    ("runtime/src/trace.rs",            "who runs on this thread now"),
+    ("runtime/src/trace/mod.rs",        "who runs on this thread now"),
     ("runtime/src/holders.rs",          "the locks of this thread that were waited for"),
     ("runtime/src/task/tasks/wakes.rs", "the tasks that a waker finds when it is at home"),
     ("runtime/src/context.rs",          "the thread's current core"),

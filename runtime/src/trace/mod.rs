@@ -6,10 +6,20 @@
 //!
 //! The poll's budget lives here for the same reason: leaves, which know nothing of the loop, take from it.
 
+mod cause;
+mod job;
+mod phase;
+mod wait;
+
+pub use cause::Cause;
+pub(crate) use cause::Why;
+pub use job::JobClass;
+pub use phase::Phase;
+pub(crate) use wait::Waits;
+pub use wait::{LockId, Place, Side, Wait};
+
 use crate::arena::Key;
 use std::cell::Cell;
-use std::fmt;
-use std::panic::Location;
 use std::pin::Pin;
 use std::ptr;
 use std::task::{Context, Poll, RawWakerVTable, Waker};
@@ -24,252 +34,6 @@ pub const OPERATIONS_PER_POLL: u32 = 128;
 /// So many bytes that were read or written count as one more operation: together with the operations' own, a poll moves
 /// 256 KiB, some 50 microseconds' worth of copying.
 const BYTES_PER_OPERATION: usize = 2048;
-
-/// Why a task became runnable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Cause {
-    /// It was just spawned.
-    #[default]
-    Spawn,
-    /// Another task woke it, or it woke itself.
-    Task(Key),
-    /// A source became ready.
-    Io,
-    /// A deadline passed.
-    Timer,
-    /// A wake or a call came from another thread: the pool, a handle, a channel.
-    Mail,
-    /// Code that runs between polls woke it: the caller of `block_on`, or of a turn.
-    Outside,
-}
-
-impl Cause {
-    /// The task, if one is the cause, or [`Key::NONE`].
-    pub(crate) fn task(self) -> Key {
-        if let Cause::Task(key) = self { key } else { Key::NONE }
-    }
-}
-
-/// A [`Cause`] in one word, as every wake and every poll writes it down: the key of a task, or the place of another cause as the
-/// stamp of the place that no key but [`Key::NONE`] has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Why(Key);
-
-impl Default for Why {
-    fn default() -> Why {
-        Why::SPAWN
-    }
-}
-
-impl Why {
-    pub(crate) const SPAWN: Why = Why::other(0);
-    pub(crate) const IO: Why = Why::other(2);
-    pub(crate) const TIMER: Why = Why::other(3);
-    pub(crate) const MAIL: Why = Why::other(4);
-    pub(crate) const OUTSIDE: Why = Why::other(5);
-
-    /// That task, or with [`Key::NONE`] the future of `block_on`.
-    #[inline]
-    pub(crate) const fn task(key: Key) -> Why {
-        Why(key)
-    }
-
-    const fn other(place: u32) -> Why {
-        Why(Key::new(Key::NONE.index(), place))
-    }
-
-    #[inline]
-    fn is_task(self) -> bool {
-        self.0.index() != Key::NONE.index() || self.is_root()
-    }
-
-    #[cold]
-    fn is_root(self) -> bool {
-        self.0 == Key::NONE
-    }
-
-    #[inline]
-    pub(crate) fn cause(self) -> Cause {
-        match self {
-            _ if self.is_task() => Cause::Task(self.0),
-            Why::SPAWN => Cause::Spawn,
-            Why::IO => Cause::Io,
-            Why::TIMER => Cause::Timer,
-            Why::MAIL => Cause::Mail,
-            _ => Cause::Outside,
-        }
-    }
-
-    /// Its place among the causes, from 0: that of a task is 1.
-    #[inline]
-    pub(crate) fn place(self) -> usize {
-        if self.is_task() { 1 } else { self.0.stamp() as usize }
-    }
-}
-
-/// The direction of a source: what can be read from it, or what can be written to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Side {
-    /// Bytes, a connection or an end to be taken.
-    Read,
-    /// Room to be filled.
-    Write,
-}
-
-/// Where in the source something was made: which channel, which lock.
-pub type Place = &'static Location<'static>;
-
-/// Names a lock, a semaphore or a once cell of this thread that somebody has waited for, for as long as it lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LockId(pub(crate) u32);
-
-/// What a task that returned `Pending` waits for, as its last leaf told it; with the place where that was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Wait {
-    /// No leaf of ours told: a hand-written future, or one from elsewhere.
-    #[default]
-    Unknown,
-    /// The timer of that key.
-    Timer(Key),
-    /// One side of the source of that key.
-    Source(Key, Side),
-    /// The end of the task of that key.
-    Task(Key),
-    /// The end of the first of several tasks, of which this is one.
-    AnyTask(Key),
-    /// A message from a channel.
-    Receive(Place),
-    /// Room in a channel.
-    Send(Place),
-    /// The one value of a oneshot, or that nobody wants it.
-    Oneshot(Place),
-    /// A notification.
-    Notify(Place),
-    /// Permits of a semaphore.
-    Semaphore(Place, LockId),
-    /// A lock that nobody else has: a mutex, or a reader-writer lock to write.
-    Lock(Place, LockId),
-    /// A reader-writer lock, to read.
-    ReadLock(Place, LockId),
-    /// The others, at a barrier.
-    Barrier(Place),
-    /// The value that another task is making for a once cell.
-    OnceCell(Place, LockId),
-    /// Another value in a watch.
-    Change(Place),
-    /// A cancellation, or the closing of a channel.
-    Cancel(Place),
-    /// The job of that key among those of its class in the thread pool; with [`Key::NONE`], a place in the queue.
-    Pool(JobClass, Key),
-    /// Its next turn: it yielded, or its budget was spent.
-    Turn,
-}
-
-impl fmt::Display for Wait {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Wait::Unknown => f.write_str("something that did not tell"),
-            Wait::Timer(_) => f.write_str("a timer"),
-            Wait::Source(_, Side::Read) => f.write_str("something to read"),
-            Wait::Source(_, Side::Write) => f.write_str("room to write"),
-            Wait::Task(_) => f.write_str("another task"),
-            Wait::AnyTask(_) => f.write_str("the first of several tasks"),
-            Wait::Receive(made_at) => write!(f, "a message of the channel made at {made_at}"),
-            Wait::Send(made_at) => write!(f, "room in the channel made at {made_at}"),
-            Wait::Oneshot(made_at) => write!(f, "the oneshot made at {made_at}"),
-            Wait::Notify(made_at) => write!(f, "a notification by the one made at {made_at}"),
-            Wait::Semaphore(made_at, _) => write!(f, "permits of the semaphore made at {made_at}"),
-            Wait::Lock(made_at, _) => write!(f, "the lock made at {made_at}"),
-            Wait::ReadLock(made_at, _) => write!(f, "the lock made at {made_at}, to read"),
-            Wait::Barrier(made_at) => write!(f, "the others at the barrier made at {made_at}"),
-            Wait::OnceCell(made_at, _) => write!(f, "the value of the once cell made at {made_at}"),
-            Wait::Change(made_at) => write!(f, "a change in the watch made at {made_at}"),
-            Wait::Cancel(made_at) => write!(f, "the cancellation, or the end, of what was made at {made_at}"),
-            Wait::Pool(class, Key::NONE) => write!(f, "a place in the pool's queue of {class}"),
-            Wait::Pool(class, _) => write!(f, "a job of the pool, of {class}"),
-            Wait::Turn => f.write_str("its next turn"),
-        }
-    }
-}
-
-/// The parts of one turn, in the order in which they happen. Those of the hooks are told only while there are hooks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Phase {
-    /// What was runnable when the batch began is polled, once each.
-    Run,
-    /// Idle hooks are called.
-    Idle,
-    /// Prepare hooks are called.
-    Prepare,
-    /// The kernel is asked for events; the only phase that blocks.
-    Poll,
-    /// Letters from other threads are taken in.
-    Mail,
-    /// Check hooks are called.
-    Check,
-    /// Deadlines that have passed become wakes.
-    Timers,
-}
-
-impl Phase {
-    /// All of them, in the order in which they happen.
-    pub const ALL: [Phase; 7] =
-        [Phase::Run, Phase::Idle, Phase::Prepare, Phase::Poll, Phase::Mail, Phase::Check, Phase::Timers];
-
-    /// Its name in lower case, as traces and pictures have it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Phase::Run => "run",
-            Phase::Idle => "idle",
-            Phase::Prepare => "prepare",
-            Phase::Poll => "poll",
-            Phase::Mail => "mail",
-            Phase::Check => "check",
-            Phase::Timers => "timers",
-        }
-    }
-}
-
-/// What kind of job it is. Each class has a queue of its own and a bound on the threads that it occupies at once.
-///
-/// libuv has two kinds, and keeps half of its threads free of the slow one (`src/threadpool.c`, `slow_work_thread_threshold`),
-/// so that look-ups that hang do not hold files up. A third is for what a program brings itself: nobody knows how long
-/// that takes, so it holds up neither.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum JobClass {
-    /// Whatever the program has done by [`spawn_blocking`](crate::spawn_blocking): the default.
-    General,
-    /// Calls to the file system.
-    Files,
-    /// Look-ups of names and addresses, which may take as long as a resolver's time-outs.
-    Names,
-}
-
-impl JobClass {
-    /// All of them.
-    pub const ALL: [JobClass; 3] = [JobClass::General, JobClass::Files, JobClass::Names];
-}
-
-impl fmt::Display for JobClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            JobClass::General => "general work",
-            JobClass::Files => "files",
-            JobClass::Names => "names",
-        })
-    }
-}
-
-/// What a task waits for, as of its last poll: nothing before the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Waits {
-    pub(crate) first: Option<Wait>,
-    /// What it waits for as well; of what did not tell, [`Wait::Unknown`].
-    pub(crate) also: Option<Wait>,
-}
 
 struct Notes {
     cause: Cell<Why>,
@@ -411,7 +175,7 @@ pub(crate) fn cause() -> Cause {
     NOTES.with(|notes| notes.cause.get().cause())
 }
 
-/// As [`cause`], with the loop whose task that is, if it is one: keys are a loop's own.
+/// As [`cause()`], with the loop whose task that is, if it is one: keys are a loop's own.
 #[inline]
 pub(crate) fn cause_and_home() -> (Cause, u64) {
     NOTES.with(|notes| (notes.cause.get().cause(), notes.home.get()))

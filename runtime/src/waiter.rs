@@ -9,7 +9,25 @@ use crate::trace;
 use std::mem;
 use std::task::Waker;
 
-/// Who waits.
+/// Who waits: woken by [`Tasks::wake`](crate::engine::Tasks::wake) of the loop that they wait in.
+///
+/// # Examples
+/// ```
+/// use evloop_runtime::engine::{Tasks, Waiter};
+/// use std::task::Waker;
+///
+/// let tasks = Tasks::new(Waker::noop().clone());
+/// tasks.enter(|| {
+///     let _endless = tasks.spawn(None, std::future::pending::<()>());
+///     tasks.run_batch();
+///     let (key, _) = tasks.infos()[0];
+///     tasks.wake(Waiter::Task(key));
+///     assert_eq!(tasks.ready_len(), 1);
+///     tasks.wake(Waiter::NOBODY);
+///     assert_eq!(tasks.ready_len(), 1);
+/// });
+/// tasks.shut_down();
+/// ```
 #[derive(Debug)]
 pub enum Waiter {
     /// A task of this loop, or the future of `block_on` if it is [`Key::NONE`]; or [`NOBODY`](Waiter::NOBODY).

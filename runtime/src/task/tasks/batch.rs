@@ -125,7 +125,10 @@ impl Tasks {
         self.cancel(key);
     }
 
-    /// Ends a task that is not running, unless it has ended: its future is dropped.
+    /// Ends a task that is not running, unless it has ended: its future is dropped. Out of line, for it stands in the way of each
+    /// poll.
+    #[cold]
+    #[inline(never)]
     pub(super) fn cancel(&self, key: Key) {
         let mut set = self.set.borrow_mut();
         let task =

@@ -1,13 +1,11 @@
 //! Handlers of any type behind one.
 
 use super::into_response::IntoResponse;
-use super::pooled::{Boxes, Pooled};
+use super::pooled::Boxes;
 use super::request::{Place, Request};
-use super::routed::Streaming;
-use crate::asgi::{Receive, Result, Scope, Send};
-use std::pin::Pin;
+use super::routed::{Answering, Routed};
+use crate::asgi::{Receive, Scope, Send};
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
 
 /// Answers requests: any function from a [`Request`] to a future of what can be a response.
 pub trait Handler: 'static {
@@ -33,7 +31,7 @@ where
 
 /// A handler whose type has been forgotten.
 pub(super) trait Route {
-    fn call(&self, scope: Scope, receive: Receive, send: Send) -> Pooled<Result<Option<Streaming>>>;
+    fn call(&self, scope: Scope, receive: Receive, send: Send) -> Routed;
 }
 
 pub(super) fn route<H: Handler>(place: Place, handler: H) -> Box<dyn Route> {
@@ -47,29 +45,8 @@ struct Typed<H: Handler> {
 }
 
 impl<H: Handler> Route for Typed<H> {
-    fn call(&self, scope: Scope, receive: Receive, send: Send) -> Pooled<Result<Option<Streaming>>> {
+    fn call(&self, scope: Scope, receive: Receive, send: Send) -> Routed {
         let future = self.handler.call(Request::new(scope, receive, Rc::clone(&self.place)));
-        self.boxes.fill(Answering { future, send: Some(send) })
-    }
-}
-
-pin_project_lite::pin_project! {
-    /// Sends what a handler gives.
-    struct Answering<F> {
-        #[pin]
-        future: F,
-        send: Option<Send>,
-    }
-}
-
-impl<F: Future<Output: IntoResponse>> Future for Answering<F> {
-    type Output = Result<Option<Streaming>>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let given = ready!(this.future.poll(cx));
-        let send = this.send.take().expect("a future is not polled after it was ready");
-        Poll::Ready(given.answer(send, cx))
+        Routed { answering: self.boxes.fill(Answering::new(future, send)) }
     }
 }

@@ -29,15 +29,15 @@ pub trait IntoResponse {
     /// The response.
     fn into_response(self) -> Response;
 
-    /// Sends the response; if its body is a stream, that comes back. Text and bytes do so without a [`Response`] between,
-    /// which is large to move about.
+    /// Sends the response; if its body is a stream, that goes to `rest`. Text and bytes do so without a [`Response`]
+    /// between, which is large to move about.
     #[doc(hidden)]
     #[inline]
-    fn answer(self, send: Send, cx: &mut Context<'_>) -> asgi::Result<Option<Streaming>>
+    fn answer(self, send: Send, cx: &mut Context<'_>, rest: &mut Option<Streaming>) -> asgi::Result
     where
         Self: Sized,
     {
-        routed::answer(send, self.into_response(), cx)
+        routed::answer(send, self.into_response(), cx, rest)
     }
 }
 
@@ -54,7 +54,7 @@ impl IntoResponse for &'static str {
     }
 
     #[inline]
-    fn answer(self, send: Send, _: &mut Context<'_>) -> asgi::Result<Option<Streaming>> {
+    fn answer(self, send: Send, _: &mut Context<'_>, _: &mut Option<Streaming>) -> asgi::Result {
         whole(send, FieldLine::TEXT_PLAIN, self.as_bytes())
     }
 }
@@ -65,7 +65,7 @@ impl IntoResponse for String {
     }
 
     #[inline]
-    fn answer(self, send: Send, _: &mut Context<'_>) -> asgi::Result<Option<Streaming>> {
+    fn answer(self, send: Send, _: &mut Context<'_>, _: &mut Option<Streaming>) -> asgi::Result {
         whole(send, FieldLine::TEXT_PLAIN, self.as_bytes())
     }
 }
@@ -85,7 +85,7 @@ impl IntoResponse for Bytes {
     }
 
     #[inline]
-    fn answer(self, send: Send, _: &mut Context<'_>) -> asgi::Result<Option<Streaming>> {
+    fn answer(self, send: Send, _: &mut Context<'_>, _: &mut Option<Streaming>) -> asgi::Result {
         whole(send, FieldLine::OCTET_STREAM, &self)
     }
 }
@@ -168,13 +168,12 @@ impl IntoResponse for (FieldLine, &'static str) {
     }
 
     #[inline]
-    fn answer(self, mut send: Send, _: &mut Context<'_>) -> asgi::Result<Option<Streaming>> {
+    fn answer(self, mut send: Send, _: &mut Context<'_>, _: &mut Option<Streaming>) -> asgi::Result {
         send.respond_with(StatusCode::OK, self.1.as_bytes(), |head| {
             head.line(FieldLine::TEXT_PLAIN);
             head.line(self.0);
             Ok(())
-        })?;
-        Ok(None)
+        })
     }
 }
 
@@ -185,8 +184,8 @@ impl<T: IntoResponse> IntoResponse for Option<T> {
     }
 
     #[inline]
-    fn answer(self, send: Send, cx: &mut Context<'_>) -> asgi::Result<Option<Streaming>> {
-        self.ok_or(StatusCode::NOT_FOUND).answer(send, cx)
+    fn answer(self, send: Send, cx: &mut Context<'_>, rest: &mut Option<Streaming>) -> asgi::Result {
+        self.ok_or(StatusCode::NOT_FOUND).answer(send, cx, rest)
     }
 }
 
@@ -199,22 +198,21 @@ impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
     }
 
     #[inline]
-    fn answer(self, send: Send, cx: &mut Context<'_>) -> asgi::Result<Option<Streaming>> {
+    fn answer(self, send: Send, cx: &mut Context<'_>, rest: &mut Option<Streaming>) -> asgi::Result {
         match self {
-            Ok(value) => value.answer(send, cx),
-            Err(error) => error.answer(send, cx),
+            Ok(value) => value.answer(send, cx, rest),
+            Err(error) => error.answer(send, cx, rest),
         }
     }
 }
 
 /// Sends a response of 200 that is all here.
 #[inline]
-fn whole(mut send: Send, content_type: FieldLine, body: &[u8]) -> asgi::Result<Option<Streaming>> {
+fn whole(mut send: Send, content_type: FieldLine, body: &[u8]) -> asgi::Result {
     send.respond_with(StatusCode::OK, body, |head| {
         head.line(content_type);
         Ok(())
-    })?;
-    Ok(None)
+    })
 }
 
 /// Text that a status says by itself.

@@ -81,7 +81,6 @@ use methods::{Answers, Methods, allow};
 use mount::Mounts;
 use path::{Pattern, Tree};
 use request::Place;
-use routed::Way;
 use shared::Shared;
 use std::fmt;
 use std::rc::Rc;
@@ -354,19 +353,19 @@ impl Router {
 
     /// Where a request goes whose path has no handlers.
     #[cold]
-    fn leave(&self, scope: Scope, receive: Receive, send: Send) -> Way {
+    fn leave(&self, scope: Scope, receive: Receive, send: Send) -> Routed {
         let (path, method) = (scope.route_path_bytes(), scope.method());
         if method == Method::Connect {
-            return given(send, StatusCode::NOT_IMPLEMENTED);
+            return Routed::given(send, StatusCode::NOT_IMPLEMENTED);
         }
         if let Some((app, bytes)) = self.mounts.find(path) {
-            return Way::Mounted(app.call(scope.mounted(bytes), receive, send));
+            return app.call(scope.mounted(bytes), receive, send);
         }
         match &self.fallback {
-            _ if method == Method::Trace => given(send, StatusCode::NOT_IMPLEMENTED),
-            _ if path == b"*" => given(send, options(allow(self.methods.iter().map(String::as_str)))),
-            Some(route) => Way::Handler(route.call(scope, receive, send)),
-            None => given(send, StatusCode::NOT_FOUND),
+            _ if method == Method::Trace => Routed::given(send, StatusCode::NOT_IMPLEMENTED),
+            _ if path == b"*" => Routed::given(send, options(allow(self.methods.iter().map(String::as_str)))),
+            Some(route) => route.call(scope, receive, send),
+            None => Routed::given(send, StatusCode::NOT_FOUND),
         }
     }
 }
@@ -386,33 +385,28 @@ impl App for Router {
         reason = "each kind of connection has its own, and a request passes through it once"
     )]
     fn call(&self, scope: Scope, receive: Receive, send: Send) -> Routed {
-        let way = match self.tree.find(scope.route_path_bytes()) {
+        match self.tree.find(scope.route_path_bytes()) {
             Some(methods) => match methods.find(&scope) {
-                Some(route) => Way::Handler(route.call(scope, receive, send)),
+                Some(route) => route.call(scope, receive, send),
                 None => no_handler(send, methods, scope.method()),
             },
             None => self.leave(scope, receive, send),
-        };
-        Routed { way }
+        }
     }
 }
 
 /// What is said on a path that has handlers, but none for this method.
 #[cold]
-fn no_handler(send: Send, methods: &Methods, method: Method) -> Way {
+fn no_handler(send: Send, methods: &Methods, method: Method) -> Routed {
     match method {
-        Method::Connect | Method::Trace => given(send, StatusCode::NOT_IMPLEMENTED),
-        Method::Options => given(send, options(methods.allow())),
-        _ => given(send, StatusCode::METHOD_NOT_ALLOWED.into_response().with_header("allow", methods.allow())),
+        Method::Connect | Method::Trace => Routed::given(send, StatusCode::NOT_IMPLEMENTED),
+        Method::Options => Routed::given(send, options(methods.allow())),
+        _ => Routed::given(send, StatusCode::METHOD_NOT_ALLOWED.into_response().with_header("allow", methods.allow())),
     }
 }
 
 fn options(allow: String) -> Response {
     Response::new(StatusCode::NO_CONTENT).with_header("allow", allow)
-}
-
-fn given(send: Send, response: impl IntoResponse) -> Way {
-    Way::Given(Some(Box::new((response.into_response(), send))))
 }
 
 #[cfg(test)]

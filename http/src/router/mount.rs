@@ -1,8 +1,9 @@
 //! Applications below a path.
 
 use super::path::{decoded, split};
-use super::pooled::{Boxes, Pooled};
-use crate::asgi::{self, App, Receive, Scope, Send};
+use super::pooled::Boxes;
+use super::routed::Routed;
+use crate::asgi::{App, Receive, Scope, Send};
 
 /// Applications by the path below which they are.
 #[derive(Default)]
@@ -58,7 +59,7 @@ impl Prefix {
 
 /// An application whose type has been forgotten.
 pub(super) trait Mounted {
-    fn call(&self, scope: Scope, receive: Receive, send: Send) -> Pooled<asgi::Result>;
+    fn call(&self, scope: Scope, receive: Receive, send: Send) -> Routed;
 }
 
 struct Typed<A: App> {
@@ -67,8 +68,8 @@ struct Typed<A: App> {
 }
 
 impl<A: App> Mounted for Typed<A> {
-    fn call(&self, scope: Scope, receive: Receive, send: Send) -> Pooled<asgi::Result> {
-        self.boxes.fill(self.app.call(scope, receive, send))
+    fn call(&self, scope: Scope, receive: Receive, send: Send) -> Routed {
+        Routed { answering: self.boxes.fill(self.app.call(scope, receive, send)) }
     }
 }
 

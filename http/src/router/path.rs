@@ -155,6 +155,8 @@ impl<T> Tree<T> {
         self.whole.find(path).or_else(|| self.find_by_segments(path))
     }
 
+    /// Not inlined, so that a path that is found whole need not be kept for this.
+    #[inline(never)]
     fn find_by_segments(&self, path: &[u8]) -> Option<&T> {
         if path.is_empty() {
             return self.find_decoded(b"/");

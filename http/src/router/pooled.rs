@@ -80,6 +80,13 @@ pub(super) struct Pooled<O> {
     slot: Option<Pin<Box<dyn Running<O>>>>,
 }
 
+impl<O> Pooled<O> {
+    /// A future in a box that goes with it.
+    pub(super) fn alone(future: impl Future<Output = O> + 'static) -> Pooled<O> {
+        Pooled { slot: Some(Box::pin(Slot { future: Some(future), home: None })) }
+    }
+}
+
 impl<O> Future for Pooled<O> {
     type Output = O;
 

@@ -18,7 +18,7 @@ use std::net::Ipv6Addr;
 use std::num::NonZeroU16;
 
 use super::framing::Framing;
-use super::{byte_table, is, is_token, usual_prefix};
+use super::{byte_table, is, is_token, usual_prefix, visible_prefix};
 use crate::error::{Error, Kind};
 use crate::limits::Limits;
 use crate::message::{FieldFacts, FieldRange, HostFact, Method, RequestHead, RequestLine, Version};
@@ -47,21 +47,40 @@ pub struct Parsed {
 /// If the head is malformed or ambiguous, asks for what is not supported, or passes a limit; a limit is noticed as
 /// soon as it is passed, also when the head is not whole. [`Error::status`] is what to answer, and the connection is
 /// then to be closed: where the next request begins cannot be known.
-#[inline]
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "a request passes through it once, and what it returns is large to move about"
+)]
 pub fn parse(input: &[u8], limits: &Limits, head: &mut RequestHead) -> Result<Option<Parsed>, Error> {
-    let parsed = parse_head(input, limits, head);
-    if parsed.is_err() {
+    let given_up = |error, head: &mut RequestHead| {
         head.clear();
+        Err(error)
+    };
+    // In two parts with a return after each: what the first leaves in memory, the second need not have in its hand.
+    let consumed = match read(input, limits, head) {
+        Ok(Some(consumed)) => consumed,
+        Ok(None) => return Ok(None),
+        Err(error) => return given_up(error, head),
+    };
+    match finish(limits, head) {
+        Ok(framing) => Ok(Some(Parsed { consumed, framing })),
+        Err(error) => given_up(error, head),
     }
-    parsed
 }
 
-#[inline]
-fn parse_head(input: &[u8], limits: &Limits, head: &mut RequestHead) -> Result<Option<Parsed>, Error> {
+/// Reads a head, and says how many bytes it has. What it leads to is to be [weighed](finish).
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "a request passes through it once, and what it returns is large to move about"
+)]
+fn read(input: &[u8], limits: &Limits, head: &mut RequestHead) -> Result<Option<usize>, Error> {
     // Past the limit no byte is looked at, and offsets fit in 32 bits.
     let window = &input[..input.len().min(limits.head_bytes_max).min(u32::MAX as usize)];
     let lead = match window {
-        [b'\r' | b'\n', ..] => empty_line(window)?,
+        // No method begins with a byte as small as these, so one comparison does for both.
+        [..=b'\r', ..] => empty_line(window)?,
         _ => 0,
     };
     if head.seen_bytes != 0 && nothing_new(window, lead, limits, head) {
@@ -69,7 +88,8 @@ fn parse_head(input: &[u8], limits: &Limits, head: &mut RequestHead) -> Result<O
     }
     let text = &window[lead..];
     let Some(line) = request_line(text).map_err(Error::new)? else {
-        return wait(window, lead, limits, head);
+        wait(window, lead, limits, head)?;
+        return Ok(None);
     };
     let line_bytes = line.target_end + b" HTTP/1.1\r\n".len();
     if line_bytes - 2 > limits.request_line_bytes_max {
@@ -77,13 +97,15 @@ fn parse_head(input: &[u8], limits: &Limits, head: &mut RequestHead) -> Result<O
     }
     let (line_text, rest) = text.split_at(line_bytes);
     let fields_bytes = match head.same_fields(rest) {
-        Some(fields_bytes) if head.headers().len() <= limits.header_count_max => fields_bytes,
-        _ => match fields(rest, limits, head)? {
-            Some(fields_bytes) => fields_bytes,
-            None => return wait(window, lead, limits, head),
-        },
+        Some(fields_bytes) if head.headers().len() <= limits.header_count_max => Some(fields_bytes),
+        _ => fields(rest, limits, head)?,
     };
-    Ok(Some(Parsed { consumed: lead + line_bytes + fields_bytes, framing: finish(line_text, line, limits, head)? }))
+    let Some(fields_bytes) = fields_bytes else {
+        wait(window, lead, limits, head)?;
+        return Ok(None);
+    };
+    head.set_line(line_text, line);
+    Ok(Some(lead + line_bytes + fields_bytes))
 }
 
 /// The bytes of the empty line in front of the request line: one is excused, for clients that once ended their bodies
@@ -95,7 +117,9 @@ fn empty_line(window: &[u8]) -> Result<usize, Error> {
         [b'\r'] => Ok(1),
         [b'\r', b'\n', b'\r' | b'\n', ..] => Err(Error::new(Kind::LineEnd)),
         [b'\r', b'\n', ..] => Ok(2),
-        _ => Err(Error::new(Kind::LineEnd)),
+        [b'\r' | b'\n', ..] => Err(Error::new(Kind::LineEnd)),
+        // Some other control character, which no line begins with.
+        _ => Ok(0),
     }
 }
 
@@ -115,11 +139,11 @@ fn nothing_new(window: &[u8], lead: usize, limits: &Limits, head: &mut RequestHe
 
 /// The head is not whole: more bytes are needed, unless they would already be too many.
 #[cold]
-fn wait(window: &[u8], lead: usize, limits: &Limits, head: &mut RequestHead) -> Result<Option<Parsed>, Error> {
+fn wait(window: &[u8], lead: usize, limits: &Limits, head: &mut RequestHead) -> Result<(), Error> {
     head.seen_bytes = window.len();
     match limit_passed(window, lead, limits) {
         Some(kind) => Err(Error::new(kind)),
-        None => Ok(None),
+        None => Ok(()),
     }
 }
 
@@ -136,7 +160,11 @@ fn limit_passed(window: &[u8], lead: usize, limits: &Limits) -> Option<Kind> {
 }
 
 /// Takes the request line apart; `None` if it has not ended yet.
-#[inline]
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "a request passes through it once, and what it returns is large to move about"
+)]
 fn request_line(text: &[u8]) -> Result<Option<RequestLine>, Kind> {
     let (method, target_start) = if text.starts_with(b"GET ") {
         (Method::Get, 4)
@@ -146,12 +174,12 @@ fn request_line(text: &[u8]) -> Result<Option<RequestLine>, Kind> {
             None => return Ok(None),
         }
     };
-    let path_end = target_start + usual_prefix(&TARGET, &text[target_start..]);
+    let path_end = target_start + visible_prefix([b'#', b'?'], &text[target_start..]);
     let mut target_end = path_end;
     let mut query_start = 0;
     if text.get(path_end) == Some(&b'?') {
         query_start = path_end + 1;
-        target_end = query_start + usual_prefix(&QUERY, &text[query_start..]);
+        target_end = query_start + visible_prefix([b'#'], &text[query_start..]);
     }
     match text.get(target_end) {
         Some(b' ') => {}
@@ -175,12 +203,6 @@ fn request_line(text: &[u8]) -> Result<Option<RequestLine>, Kind> {
     }
     Ok(Some(RequestLine { method, version, target_start, target_end, path_start, path_end, query_start }))
 }
-
-/// Set for the bytes that no query has: all but visible ASCII, and the `#` of a fragment.
-static QUERY: [u8; 256] = byte_table!(|byte| !(byte.is_ascii_graphic() && byte != b'#') as u8);
-
-/// The same for what is before a query, with the `?`.
-static TARGET: [u8; 256] = byte_table!(|byte| !(byte.is_ascii_graphic() && byte != b'#' && byte != b'?') as u8);
 
 /// A method and the space after it: which it is, and where the target begins.
 fn any_method(text: &[u8]) -> Result<Option<(Method, usize)>, Kind> {
@@ -295,13 +317,10 @@ fn accept(text: &[u8], fields: &[httparse::Header<'_>], head: &mut RequestHead) 
 
 /// Weighs request line and fields together, once both are known.
 #[inline]
-fn finish(text: &[u8], line: RequestLine, limits: &Limits, head: &mut RequestHead) -> Result<Framing, Error> {
-    let framing = if line.version == Version::Http11 && head.has_plain_fields() {
-        Framing::PLAIN
-    } else {
-        weigh(&line, limits, head.facts())?
-    };
-    head.set_line(text, line);
+fn finish(limits: &Limits, head: &mut RequestHead) -> Result<Framing, Error> {
+    let line = *head.line();
+    let framing =
+        if line.version == Version::Http11 && head.has_plain_fields() { Framing::PLAIN } else { weigh(head, limits)? };
     if line.path_start == line.path_end && line.method != Method::Connect {
         // RFC 9112 section 3.2.4: a proxy may have to put OPTIONS * in absolute form, and then leaves the path out.
         let whole_server = line.method == Method::Options && line.query_start == 0;
@@ -311,7 +330,8 @@ fn finish(text: &[u8], line: RequestLine, limits: &Limits, head: &mut RequestHea
 }
 
 #[inline(never)]
-fn weigh(line: &RequestLine, limits: &Limits, facts: &FieldFacts) -> Result<Framing, Error> {
+fn weigh(head: &RequestHead, limits: &Limits) -> Result<Framing, Error> {
+    let (line, facts) = (head.line(), head.facts());
     let named_in_target = line.path_start > line.target_start;
     let host_fits = match facts.host {
         HostFact::Named => true,

@@ -68,6 +68,32 @@ fn gather(table: &[u8; 256], bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |seen, &byte| seen | table[byte as usize])
 }
 
+/// How many bytes there are before the first that is not visible ASCII, or one of these; all, if there is none.
+///
+/// Eight at a time, and without a table: a byte that is sought or not visible has its highest bit set in `found`. So may
+/// one behind it, by a borrow or a carry, but none before it: the lowest bit counts. (As in "Determine if a word has a
+/// zero byte", <https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>.)
+#[inline]
+fn visible_prefix<const N: usize>(sought: [u8; N], bytes: &[u8]) -> usize {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHEST: u64 = EACH << 7;
+    let mut at = 0;
+    while let Some(word) = bytes[at..].first_chunk::<8>() {
+        let word = u64::from_le_bytes(*word);
+        // What is below `!` borrows, what is past `~` has the bit or gets it; what is sought becomes zero, and borrows.
+        let unlike = word.wrapping_sub(EACH * u64::from(b'!')) | word.wrapping_add(EACH);
+        let found =
+            sought.iter().fold(unlike, |found, byte| found | (word ^ (EACH * u64::from(*byte))).wrapping_sub(EACH))
+                & HIGHEST;
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let is_usual = |byte: &u8| byte.is_ascii_graphic() && !sought.contains(byte);
+    at + bytes[at..].iter().take_while(|byte| is_usual(byte)).count()
+}
+
 /// How many bytes there are before the first with an answer other than zero; all, if there is none.
 #[inline]
 fn usual_prefix(table: &[u8; 256], bytes: &[u8]) -> usize {
@@ -83,4 +109,33 @@ fn usual_prefix(table: &[u8; 256], bytes: &[u8]) -> usize {
         at += 1;
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same by a look at each byte.
+    fn slowly<const N: usize>(sought: [u8; N], bytes: &[u8]) -> usize {
+        bytes.iter().take_while(|byte| byte.is_ascii_graphic() && !sought.contains(byte)).count()
+    }
+
+    #[test]
+    fn first_byte_that_is_sought_or_not_visible_is_found_wherever_it_is_and_whatever_follows() {
+        for length in 0..=20 {
+            for at in 0..length {
+                for (byte, next) in
+                    (0..=u8::MAX).flat_map(|byte| [0, b' ', b'#', b'a', 0x7f, 0xff].map(|next| (byte, next)))
+                {
+                    let mut bytes = vec![b'~'; length];
+                    bytes[at] = byte;
+                    if let Some(place) = bytes.get_mut(at + 1) {
+                        *place = next;
+                    }
+                    assert_eq!(visible_prefix([b'#', b'?'], &bytes), slowly([b'#', b'?'], &bytes), "{bytes:?}");
+                    assert_eq!(visible_prefix([b'#'], &bytes), slowly([b'#'], &bytes), "{bytes:?}");
+                }
+            }
+        }
+    }
 }

@@ -164,7 +164,8 @@ impl RequestHead {
     /// The same as bytes.
     #[inline]
     pub fn path_bytes(&self) -> &[u8] {
-        &self.line_text()[self.line.path_start..self.line.path_end]
+        // Not out of the line, which would have to be taken out first.
+        &self.text[self.fields_bytes + self.line.path_start..self.fields_bytes + self.line.path_end]
     }
 
     /// What follows the first `?` of the target, not decoded; `Some("")` when nothing does.
@@ -275,6 +276,12 @@ impl RequestHead {
     #[inline]
     pub(crate) fn has_plain_fields(&self) -> bool {
         self.plain
+    }
+
+    /// The request line, taken apart.
+    #[inline]
+    pub(crate) fn line(&self) -> &RequestLine {
+        &self.line
     }
 
     /// What the fields say.

@@ -493,7 +493,7 @@ impl Exchange {
     ) -> Result<(), Error> {
         self.write(|inner| {
             inner.check_not_begun()?;
-            if inner.is_altered && inner.connection.is_due() {
+            if inner.is_altered {
                 return inner.respond_altered(&self.surroundings, status, body, fields);
             }
             inner.connection.respond(&mut inner.out, status, &self.surroundings.date.get(), body, fields)
@@ -509,7 +509,7 @@ impl Exchange {
     ) -> Result<(), Error> {
         self.write(|inner| {
             inner.check_not_begun()?;
-            if inner.is_altered && inner.connection.is_due() {
+            if inner.is_altered {
                 return inner.start_altered(&self.surroundings, status, length, fields);
             }
             inner.connection.start(&mut inner.out, status, &self.surroundings.date.get(), length, fields)
@@ -545,14 +545,14 @@ impl Exchange {
     /// Writes a part of the response, if the client has not gone.
     #[inline]
     pub(super) fn write(&self, write: impl FnOnce(&mut Inner) -> Result<(), Error>) -> Result<(), Error> {
-        let mut borrowed = self.inner.borrow_mut();
-        if borrowed.gone {
+        let mut inner = self.inner.borrow_mut();
+        if inner.touched && inner.gone {
             return Err(Error::new(Kind::Gone));
         }
-        let written = write(&mut borrowed);
-        let told = if borrowed.receiver.is_some() && borrowed.is_over() { borrowed.receiver.take() } else { None };
-        wake_connection(borrowed);
-        told.into_iter().for_each(Waker::wake); // it may wait for the end
+        let written = write(&mut inner);
+        if inner.touched {
+            wake_after_writing(inner);
+        }
         written
     }
 
@@ -589,7 +589,7 @@ impl Inner {
     /// What is wrong with a response, or with what goes before one, where a head waits for its first piece.
     #[inline]
     pub(super) fn check_not_begun(&self) -> Result<(), Error> {
-        if self.begun.is_some() { Err(Error::new(Kind::ResponseBegun)) } else { Ok(()) }
+        if self.touched && self.begun.is_some() { Err(Error::new(Kind::ResponseBegun)) } else { Ok(()) }
     }
 
     /// Whether the response is over.
@@ -653,8 +653,15 @@ fn wake_receiver(mut inner: RefMut<'_, Inner>) {
     }
 }
 
+/// Wakes who waits for the end of the response, if it is over, and the connection's task.
+#[inline(never)]
+fn wake_after_writing(mut inner: RefMut<'_, Inner>) {
+    let receiver = if inner.is_over() { inner.receiver.take() } else { None };
+    wake_connection(inner);
+    receiver.into_iter().for_each(Waker::wake);
+}
+
 /// Wakes the connection's task, if it waits, after the borrow has ended.
-#[inline]
 fn wake_connection(mut inner: RefMut<'_, Inner>) {
     if std::mem::take(&mut inner.connection_waits)
         && let Some(task) = inner.connection_task.take()

@@ -129,6 +129,7 @@ impl Inner {
         body: &[u8],
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.connection.check_due()?;
         if self.filter.is_none() {
             return self.connection.respond(&mut self.out, status, &server.date.get(), body, |out| {
                 fields(out)?;
@@ -162,6 +163,7 @@ impl Inner {
         length: Option<u64>,
         fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.connection.check_due()?;
         if self.filter.is_none() {
             return self.connection.start(&mut self.out, status, &server.date.get(), length, |out| {
                 fields(out)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 const SECOND_MAX: u64 = 253_402_300_799;
 
 /// The end of the line before, `date: `, the 29 bytes of the date, the line's end and the head's.
-const TAIL_BYTES: usize = NAME.len() + DATE_BYTES + 4;
+pub(super) const TAIL_BYTES: usize = NAME.len() + DATE_BYTES + 4;
 const NAME: &[u8] = b"\r\ndate: ";
 const DATE_BYTES: usize = 29;
 

@@ -357,8 +357,10 @@ impl Connection {
         }
         // Where no body is allowed, an empty one says nothing of the length that it would have had (RFC 9110 section 8.6).
         let length = (!status.forbids_body()).then_some(body.len() as u64);
-        self.start(out, status, date, length, fields).inspect_err(|_| self.keep_alive = keep_alive)?;
-        if !matches!(self.sending, Sending::Nothing(_)) {
+        self.begin(out, status, date, length, fields).inspect_err(|_| self.keep_alive = keep_alive)?;
+        if self.omits_body() {
+            self.sent_bytes = 0;
+        } else {
             out.extend_from_slice(body);
             self.sent_bytes = body.len() as u64;
         }
@@ -372,6 +374,22 @@ impl Connection {
     /// When a response was started already, or a field cannot be written; then nothing is.
     #[inline]
     pub fn start(
+        &mut self,
+        out: &mut BytesMut,
+        status: StatusCode,
+        date: &Date,
+        length: Option<u64>,
+        fields: impl FnOnce(&mut ResponseHead<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.begin(out, status, date, length, fields)?;
+        self.sent_bytes = 0;
+        self.server = Server::Body;
+        Ok(())
+    }
+
+    /// Writes the head of a response, and notes how its body is framed.
+    #[inline]
+    fn begin(
         &mut self,
         out: &mut BytesMut,
         status: StatusCode,
@@ -412,8 +430,6 @@ impl Connection {
         };
         head.finish(framing, connection, date);
         self.status = status;
-        self.sent_bytes = 0;
-        self.server = Server::Body;
         Ok(())
     }
 

@@ -41,6 +41,15 @@ fn the_server_says_how_the_body_ends_and_what_becomes_of_the_connection() {
 }
 
 #[test]
+fn length_of_any_number_of_digits_is_written_whole() {
+    let powers = (0..20).map(|digits| 10_u64.pow(digits));
+    for length in powers.flat_map(|power| [power - 1, power, power + 1]).chain([12, u64::MAX - 1, u64::MAX]) {
+        let seen = response(StatusCode::OK, BodyFraming::Length(length), ConnectionField::Omit);
+        assert!(seen.starts_with(&format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\ndate: ")), "{seen}");
+    }
+}
+
+#[test]
 fn answers_that_may_not_have_framing_get_none() {
     for status in [StatusCode::EARLY_HINTS, StatusCode::NO_CONTENT] {
         for body in [BodyFraming::Length(5), BodyFraming::Chunked] {

@@ -43,6 +43,7 @@ const RETRY_AFTER: FieldLine = FieldLine::new("retry-after: 1\r\n");
 pub(crate) struct Exchange {
     /// Changed only while nobody shares the exchange.
     pub(crate) head: RequestHead,
+    /// Those of the connection, unless the application [has been told](Exchange::set_client) of another client.
     pub(crate) endpoints: Cell<Endpoints>,
     pub(super) surroundings: Rc<Surroundings>,
     inner: RefCell<Inner>,
@@ -273,7 +274,7 @@ impl Exchange {
         inner.connection_waits = true;
     }
 
-    /// The connection is about to poll the application, and sees by itself what its handles do meanwhile.
+    /// The connection is about to go on, and sees by itself what the handles of its application do meanwhile.
     #[inline]
     pub(crate) fn look_at_handles(&self) {
         self.inner.borrow_mut().connection_waits = false;
@@ -337,21 +338,24 @@ impl Exchange {
         any
     }
 
-    /// Makes it ready for another request; what is still to be written stays.
+    /// Makes it ready for another request of the connection with these ends; what is still to be written stays.
     #[inline]
-    pub(crate) fn recycle(&mut self) {
+    pub(crate) fn recycle(&mut self, endpoints: &Endpoints) {
         let inner = self.inner.get_mut();
         if inner.touched {
             inner.put_back(self.surroundings.added.is_some());
+            self.endpoints.set(*endpoints);
         }
         debug_assert!(inner.is_untouched());
     }
 
-    /// Makes it ready for another connection.
+    /// Makes it ready for another connection, whose ends are still to be told.
     pub(crate) fn reset(&mut self) {
-        self.recycle();
+        self.recycle(&Endpoints::default());
         let inner = self.inner.get_mut();
-        inner.connection = Connection::default();
+        if !inner.connection.is_idle() {
+            inner.connection = Connection::default();
+        }
         inner.out.clear();
         if inner.out.capacity() > KEPT_BYTES_MAX {
             inner.out = BytesMut::new();
@@ -363,14 +367,14 @@ impl Exchange {
     }
 
     /// A fresh exchange goes on with what is still to be written, where the application keeps this one.
-    pub(crate) fn move_on(&self) -> Exchange {
+    pub(crate) fn move_on(&self, endpoints: &Endpoints) -> Exchange {
         let mut fresh = Exchange::new(Rc::clone(&self.surroundings));
         let mut inner = self.inner.borrow_mut();
         std::mem::swap(&mut fresh.inner.get_mut().out, &mut inner.out);
         let remains = inner.connection.remains();
         fresh.inner.get_mut().connection = std::mem::replace(&mut inner.connection, remains);
         drop(inner);
-        fresh.endpoints.set(self.endpoints.get());
+        fresh.endpoints.set(*endpoints);
         self.abandon();
         fresh
     }
@@ -447,6 +451,11 @@ impl Exchange {
     /// Whether the client has come by `https`, to a proxy in front.
     pub(super) fn is_secure(&self) -> bool {
         self.inner.borrow().is_secure
+    }
+
+    /// There is another client than the connection has.
+    pub(super) fn set_client(&self, client: Option<SocketAddr>) {
+        self.change(|_| self.endpoints.set(Endpoints { client, ..self.endpoints.get() }));
     }
 
     /// The client has come so.

@@ -1,6 +1,6 @@
 //! What is asked.
 
-use super::exchange::{Endpoints, Exchange};
+use super::exchange::Exchange;
 use super::state::State;
 use crate::message::{Headers, Method, RequestHead, StatusCode, Version};
 use percent_encoding::percent_decode_str;
@@ -236,8 +236,7 @@ impl Scope {
     /// });
     /// ```
     pub fn set_client(&mut self, client: Option<SocketAddr>) {
-        let endpoints = &self.exchange.endpoints;
-        endpoints.set(Endpoints { client, ..endpoints.get() });
+        self.exchange.set_client(client);
     }
 
     /// Tells whether the client has come by `https`, to a proxy in front: in the same way.

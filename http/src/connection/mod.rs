@@ -199,6 +199,12 @@ impl Connection {
         }
     }
 
+    /// Whether it is between two requests, where one connection is as good as another.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.client == Client::Idle && self.server == Server::Idle
+    }
+
     /// Whether a response is due and nothing of it has been written.
     #[inline]
     #[must_use]

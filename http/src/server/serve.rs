@@ -29,6 +29,7 @@ use evloop_runtime::engine::Key;
 use evloop_runtime::time::now;
 use std::io;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -119,23 +120,39 @@ impl<S: Stream, A: App> Serve<S, A> {
         }
     }
 
-    /// Takes steps until one has to wait, or the connection is over.
+    /// Takes steps until one has to wait, or the connection is over. A panic of the application ends its call, and no more.
     fn drive(&mut self, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<io::Result<()>> {
         let mut input = Input { scratch, fresh: 0..0 };
+        if let Some(working) = &self.working {
+            working.exchange.look_at_handles();
+        }
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| self.take_steps(cx, &mut input))) {
+                Ok(driven) => return driven,
+                Err(panic) => {
+                    call::bury(panic, self.working.as_deref_mut());
+                    self.settle_panicked();
+                }
+            }
+        }
+    }
+
+    /// The same, but for the panics.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "it is called in one place, and large to call")]
+    fn take_steps(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<()>> {
         loop {
             let step = match self.step {
-                Step::Head => self.head(cx, &mut input),
-                Step::Call => self.call(cx, &mut input),
-                Step::Drain(thrown) => self.drain(cx, &mut input, thrown),
-                Step::Close(end) => self.close(cx, end),
-                Step::Linger => self.linger(cx, &mut input),
+                Step::Head => self.head(cx, input),
+                Step::Call => self.call(cx, input),
+                Step::Drain(_) | Step::Close(_) | Step::Linger => self.take_rare_step(cx, input),
             };
             match step {
                 Poll::Ready(Ok(Done::Next)) => {}
                 Poll::Ready(Ok(Done::Over)) => return Poll::Ready(Ok(())),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    self.keep(&mut input);
+                    self.keep(input);
                     return Poll::Pending;
                 }
             }
@@ -153,7 +170,7 @@ impl<S: Stream, A: App> Serve<S, A> {
                 return Poll::Ready(Ok(Done::Over));
             }
             input.fresh = 0..read;
-            self.working = Some(self.shared.take_working());
+            self.working = Some(self.shared.take_working(&self.endpoints));
             return Poll::Ready(Ok(Done::Next));
         };
         let bytes = input.bytes(&working.input);
@@ -169,19 +186,14 @@ impl<S: Stream, A: App> Serve<S, A> {
             ready!(self.poll_write(cx))?;
             return Poll::Ready(Ok(Done::Next));
         }
-        let exchange = own(&mut working.exchange);
+        let exchange = own(&mut working.exchange, &self.endpoints);
         match exchange.receive_head(bytes, &self.shared.config.limits) {
             Ok(Some(used)) => {
-                *exchange.endpoints.get_mut() = self.endpoints;
                 input.use_up(&mut working.input, used);
                 self.begin();
                 Poll::Ready(Ok(Done::Next))
             }
-            Ok(None) => {
-                ready!(self.poll_write(cx))?;
-                let read = ready!(self.poll_more(cx, input))?;
-                Poll::Ready(Ok(if read == 0 { Done::Over } else { Done::Next }))
-            }
+            Ok(None) => self.go_on_reading(cx, input),
             Err(error) => {
                 self.refuse(&error);
                 Poll::Ready(Ok(Done::Next))
@@ -199,9 +211,12 @@ impl<S: Stream, A: App> Serve<S, A> {
         if config.limits.requests_per_connection_max.is_some_and(|max| self.requests >= max) {
             working.exchange.with(|connection, _| connection.close_after_response());
         }
-        working.began = config.access_log.is_on().then(now);
-        self.step = Step::Call;
-        if !self.shared.begin_request() {
+        if config.access_log.is_on() {
+            working.began = Some(now());
+        }
+        if self.shared.begin_request() {
+            self.step = Step::Call;
+        } else {
             self.turn_away();
         }
     }
@@ -212,11 +227,10 @@ impl<S: Stream, A: App> Serve<S, A> {
             self.announce_end();
         }
         let working = self.working.as_mut().expect("held until the connection is idle");
-        working.exchange.look_at_handles();
         self.shared.note(working);
         match call::poll(&self.shared.app, working, cx) {
             Poll::Ready(outcome) => {
-                self.settle(outcome.as_ref());
+                self.settle(Some(outcome));
                 Poll::Ready(Ok(Done::Next))
             }
             Poll::Pending if working.exchange.with(|connection, _| connection.is_complete()) => {
@@ -236,8 +250,8 @@ impl<S: Stream, A: App> Serve<S, A> {
     fn part_from_call(&mut self) {
         self.note();
         let mut parted = self.working.take().expect("held until the connection is idle");
-        let mut working = self.shared.take_working();
-        working.exchange = Rc::new(parted.exchange.move_on());
+        let mut working = self.shared.take_working(&self.endpoints);
+        working.exchange = Rc::new(parted.exchange.move_on(&self.endpoints));
         std::mem::swap(&mut working.input, &mut parted.input);
         let next = working.exchange.with(|connection, _| connection.next_step());
         self.working = Some(working);
@@ -249,6 +263,7 @@ impl<S: Stream, A: App> Serve<S, A> {
     /// connection is not waited for any longer. One that has ended its side may still read; and what it sends meanwhile is
     /// a body that nobody has asked for, or the next request's: as much of it is taken as one read can bring, for its end
     /// lies behind it.
+    #[inline(never)] // as what follows: out of the way of requests that are answered at once
     fn watch(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
         let working = self.working.as_ref().expect("held until the connection is idle");
         working.exchange.wait_for_handles(cx);
@@ -265,6 +280,7 @@ impl<S: Stream, A: App> Serve<S, A> {
     }
 
     /// The application waits: writes what it has sent, reads what it asks for, and waits if there is neither.
+    #[inline(never)]
     fn move_bytes(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
         let written = self.poll_write(cx)?;
         let working = self.working.as_ref().expect("held until the connection is idle");
@@ -309,6 +325,14 @@ impl<S: Stream, A: App> Serve<S, A> {
             self.unwritten = 0;
         }
         written
+    }
+
+    /// What is at hand is not enough: when all is written, reads more. The end of the stream is the end here.
+    #[inline(never)]
+    fn go_on_reading(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
+        ready!(self.poll_write(cx))?;
+        let read = ready!(self.poll_more(cx, input))?;
+        Poll::Ready(Ok(if read == 0 { Done::Over } else { Done::Next }))
     }
 
     /// Reads more, behind what is at hand; zero at the end of the stream.
@@ -429,14 +453,14 @@ fn write_all<S: Stream>(stream: &mut S, cx: &mut Context<'_>, out: &mut BytesMut
 /// The exchange, for the next request: this one, unless the application keeps a part of it.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "two comparisons, twice in each request")]
-fn own(exchange: &mut Rc<Exchange>) -> &mut Exchange {
+fn own<'e>(exchange: &'e mut Rc<Exchange>, endpoints: &Endpoints) -> &'e mut Exchange {
     if Rc::get_mut(exchange).is_none() {
-        part_from(exchange);
+        part_from(exchange, endpoints);
     }
     Rc::get_mut(exchange).expect("just made, or just looked at")
 }
 
 #[cold]
-fn part_from(exchange: &mut Rc<Exchange>) {
-    *exchange = Rc::new(exchange.move_on());
+fn part_from(exchange: &mut Rc<Exchange>, endpoints: &Endpoints) {
+    *exchange = Rc::new(exchange.move_on(endpoints));
 }

@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use super::deadline::Lengths;
-use crate::asgi::{App, Exchange, Surroundings};
+use crate::asgi::{App, Endpoints, Exchange, Surroundings};
 use crate::codec::date::Date;
 use bytes::BytesMut;
 use evloop_runtime::engine::{Arena, Key, ServedCounts};
@@ -57,7 +57,7 @@ pub(super) struct Shared<A: App> {
     open: Cell<usize>,
     /// Requests that are being served.
     in_service: Cell<usize>,
-    /// Requests that were taken.
+    /// Requests that were taken, where there is a most of them.
     requests: Cell<u64>,
     /// Who accepts, and waits for room, or to be told to stop.
     acceptor: Cell<Option<Waker>>,
@@ -81,6 +81,8 @@ pub(super) struct Working<A: App> {
     pub(super) input: BytesMut,
     /// When the request's head was whole, if that is to be logged.
     pub(super) began: Option<Instant>,
+    /// The application is being polled: a panic is its own.
+    pub(super) is_polled: bool,
 }
 
 impl<A: App> Shared<A> {
@@ -160,16 +162,19 @@ impl<A: App> Shared<A> {
         }
         self.in_service.set(in_service + 1);
         self.counts.request_begun();
-        let requests = self.requests.get() + 1;
-        self.requests.set(requests);
-        if self.config.requests_max == Some(requests) {
-            self.wake_acceptor();
+        if let Some(max) = self.config.requests_max {
+            let requests = self.requests.get() + 1;
+            self.requests.set(requests);
+            if requests == max {
+                self.wake_acceptor();
+            }
         }
         true
     }
 
     /// The application is about to be polled for that request.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a look whether there is a watchdog, once in each request")]
     pub(super) fn note(&self, working: &Working<A>) {
         if let Some(doing) = &self.doing {
             doing.note(working.exchange.head.line_bytes());
@@ -247,15 +252,20 @@ impl<A: App> Shared<A> {
         self.scratch.set(Some(scratch));
     }
 
-    /// Working memory for a connection that is not idle any more.
+    /// Working memory for a connection with these ends that is not idle any more.
     #[inline]
     #[expect(clippy::unnecessary_box_returns, reason = "the box is what the pool lends")]
-    pub(super) fn take_working(&self) -> Box<Working<A>> {
+    pub(super) fn take_working(&self, endpoints: &Endpoints) -> Box<Working<A>> {
         let kept = self.kept.borrow_mut().pop();
-        kept.unwrap_or_else(|| {
-            let exchange = Rc::new(Exchange::new(Rc::clone(&self.surroundings)));
-            Box::new(Working { exchange, call: Box::pin(None), input: BytesMut::new(), began: None })
-        })
+        let working = kept.unwrap_or_else(|| Box::new(self.new_working()));
+        working.exchange.endpoints.set(*endpoints);
+        working
+    }
+
+    #[cold]
+    fn new_working(&self) -> Working<A> {
+        let exchange = Rc::new(Exchange::new(Rc::clone(&self.surroundings)));
+        Working { exchange, call: Box::pin(None), input: BytesMut::new(), began: None, is_polled: false }
     }
 
     /// Working memory of a connection that is idle again, or gone. Its call is over.
@@ -263,6 +273,7 @@ impl<A: App> Shared<A> {
     pub(super) fn keep_working(&self, mut working: Box<Working<A>>) {
         let Some(exchange) = Rc::get_mut(&mut working.exchange) else { return }; // the application keeps a part of it
         exchange.reset();
+        working.began = None;
         working.input.clear();
         if working.input.capacity() > KEPT_BYTES_MAX {
             working.input = BytesMut::new();

@@ -35,8 +35,18 @@ impl<S: Stream, A: App> Serve<S, A> {
         });
     }
 
+    /// Takes a step that is neither [`Step::Head`] nor [`Step::Call`], out of the way of those.
+    #[inline(never)]
+    pub(super) fn take_rare_step(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
+        match self.step {
+            Step::Drain(thrown) => self.drain(cx, input, thrown),
+            Step::Close(end) => self.close(cx, end),
+            _ => self.linger(cx, input),
+        }
+    }
+
     /// Reads the rest of a body for nobody.
-    pub(super) fn drain(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>, thrown: u64) -> Poll<io::Result<Done>> {
+    fn drain(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>, thrown: u64) -> Poll<io::Result<Done>> {
         if self.shared.stopping() != Stop::No && !self.shared.lengths.keeps_idle() {
             self.step = Step::Close(End::Linger); // there will be no request that it could be saved for
             return Poll::Ready(Ok(Done::Next));
@@ -44,9 +54,7 @@ impl<S: Stream, A: App> Serve<S, A> {
         let working = self.working.as_mut().expect("held until the connection is idle");
         let bytes = input.bytes(&working.input);
         if bytes.is_empty() {
-            ready!(self.poll_write(cx))?;
-            let read = ready!(self.poll_more(cx, input))?;
-            return Poll::Ready(Ok(if read == 0 { Done::Over } else { Done::Next }));
+            return self.go_on_reading(cx, input);
         }
         let used = working.exchange.receive_body(bytes, false);
         let next = working.exchange.with(|connection, _| connection.next_step());
@@ -55,7 +63,7 @@ impl<S: Stream, A: App> Serve<S, A> {
                 self.progress = true;
                 input.use_up(&mut working.input, used);
                 if next == Some(Next::Request) {
-                    own(&mut working.exchange).recycle();
+                    own(&mut working.exchange, &self.endpoints).recycle(&self.endpoints);
                     Step::Head
                 } else {
                     Step::Drain(thrown + used as u64)
@@ -67,7 +75,7 @@ impl<S: Stream, A: App> Serve<S, A> {
     }
 
     /// Writes what there is, and ends this side.
-    pub(super) fn close(&mut self, cx: &mut Context<'_>, end: End) -> Poll<io::Result<Done>> {
+    fn close(&mut self, cx: &mut Context<'_>, end: End) -> Poll<io::Result<Done>> {
         ready!(self.poll_write(cx))?;
         match end {
             End::Linger => {
@@ -84,7 +92,7 @@ impl<S: Stream, A: App> Serve<S, A> {
     /// Throws away what the client still sends, until it has read the answer and closes, or long enough. How much that is
     /// does not matter: a proxy that is sending a large body reads the answer only when nothing breaks (and a reset while
     /// it writes makes a 502 of it).
-    pub(super) fn linger(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
+    fn linger(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<Done>> {
         let read = ready!(self.stream.poll_read(cx, input.scratch))?;
         Poll::Ready(Ok(if read == 0 { Done::Over } else { Done::Next }))
     }

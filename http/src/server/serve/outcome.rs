@@ -42,38 +42,53 @@ impl<S: Stream, A: App> Serve<S, A> {
     }
 
     /// The application has ended, with `None` by a panic: sees to it that there is an answer, and what follows it.
-    pub(super) fn settle(&mut self, outcome: Option<&Result>) {
-        let working = self.working.as_mut().expect("held until the connection is idle");
-        match outcome {
-            // What a client does wrong is its own affair, and as frequent as it likes.
-            Some(Err(error)) if error.is_gone() || error.status().is_some() => {
-                log::debug!("the application gave up on {}: {error}", working.exchange.head.target());
-            }
-            Some(Err(error)) => log::error!("the application failed on {}: {error}", working.exchange.head.target()),
-            _ => {}
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the other time it is called is where panics are")]
+    pub(super) fn settle(&mut self, outcome: Option<Result>) {
+        if let Some(Err(error)) = &outcome {
+            self.tell(error);
         }
         self.shared.end_request();
-        let (next, is_due) = working.exchange.with(|connection, _| (connection.next_step(), connection.is_due()));
-        match next {
+        let working = self.working.as_mut().expect("held until the connection is idle");
+        match working.exchange.with(|connection, _| connection.next_step()) {
             Some(next) => self.follow(next),
-            None if is_due => self.fail(outcome),
-            None => {
-                if let Some(Ok(())) = outcome
-                    && working.exchange.failure().is_none()
-                {
-                    log::error!("a response on {} was not completed, and is cut", working.exchange.head.target());
-                }
-                let unseen = working.exchange.with(|connection, _| connection.ends_with_connection());
-                self.step = Step::Close(if unseen { End::Reset } else { End::Cut }); // what was written before it is sent
-                self.note();
-            }
+            None => self.fail(outcome),
         }
     }
 
-    /// Answers for an application that has not.
+    /// The application has ended by a panic.
     #[cold]
-    pub(super) fn fail(&mut self, outcome: Option<&Result>) {
+    pub(super) fn settle_panicked(&mut self) {
+        self.settle(None);
+    }
+
+    /// The application has ended with an error.
+    #[cold]
+    fn tell(&self, error: &Error) {
+        let working = self.working.as_ref().expect("held until the connection is idle");
+        let target = working.exchange.head.target();
+        if error.is_gone() || error.status().is_some() {
+            // What a client does wrong is its own affair, and as frequent as it likes.
+            log::debug!("the application gave up on {target}: {error}");
+        } else {
+            log::error!("the application failed on {target}: {error}");
+        }
+    }
+
+    /// Answers for an application that has not, or ends what it has left half done.
+    #[cold]
+    fn fail(&mut self, outcome: Option<Result>) {
         let working = self.working.as_mut().expect("held until the connection is idle");
+        if !working.exchange.with(|connection, _| connection.is_due()) {
+            if let Some(Ok(())) = outcome
+                && working.exchange.failure().is_none()
+            {
+                log::error!("a response on {} was not completed, and is cut", working.exchange.head.target());
+            }
+            let unseen = working.exchange.with(|connection, _| connection.ends_with_connection());
+            self.step = Step::Close(if unseen { End::Reset } else { End::Cut }); // what was written before it is sent
+            return self.note();
+        }
         let why = match outcome {
             Some(Ok(())) => {
                 let failure = working.exchange.failure(); // of the request's body: then it has a reason to be silent
@@ -82,7 +97,7 @@ impl<S: Stream, A: App> Serve<S, A> {
                 }
                 failure
             }
-            Some(Err(error)) => Some(error.clone()),
+            Some(Err(error)) => Some(error),
             None => None,
         };
         let status = why.and_then(|error| if error.is_gone() { Some(StatusCode::BAD_REQUEST) } else { error.status() });
@@ -100,7 +115,7 @@ impl<S: Stream, A: App> Serve<S, A> {
         self.step = match next {
             Next::Request => {
                 let working = self.working.as_mut().expect("held until the connection is idle");
-                own(&mut working.exchange).recycle();
+                own(&mut working.exchange, &self.endpoints).recycle(&self.endpoints);
                 Step::Head
             }
             Next::Drain => Step::Drain(0),

@@ -249,3 +249,33 @@ fn ends_of_a_unix_connection_are_the_path_and_nobody() {
         server.abort();
     });
 }
+
+#[test]
+fn client_that_was_told_for_one_request_is_forgotten_with_it() {
+    let kept: Rc<RefCell<Vec<Scope>>> = Rc::default();
+    let keeps = Rc::clone(&kept);
+    let app = move |mut scope: Scope, _: Receive, mut send: Send| {
+        let told = scope.header("told").map(|address| address.parse().expect("an address"));
+        if told.is_some() {
+            scope.set_client(told);
+        }
+        let text = scope.client().map_or("none".to_owned(), |address| address.to_string());
+        if scope.path() == "/kept" {
+            keeps.borrow_mut().push(scope);
+        }
+        std::future::ready(send.respond(StatusCode::OK, text.as_bytes(), NO_FIELDS))
+    };
+    serve(app, async |network| {
+        for path in ["/", "/kept"] {
+            let told = format!("GET {path} HTTP/1.1\r\nHost: a\r\nTold: 203.0.113.7:1\r\n\r\n");
+            let mut client = network.connect(PIPE_BYTES);
+            client.send([&told, GET].concat()).await;
+            client.finish();
+            let answers = String::from_utf8(client.rest().await).expect("ASCII");
+            let bodies: Vec<&str> = answers.split("\r\n\r\n").skip(1).collect();
+            assert!(bodies[0].starts_with("203.0.113.7:1HTTP/1.1 "), "{path}: {answers}");
+            assert_eq!(bodies[1], "none", "{path}");
+        }
+    });
+    assert_eq!(kept.borrow()[0].client(), Some("203.0.113.7:1".parse().expect("an address")));
+}

@@ -24,7 +24,6 @@ pub(crate) enum Number {
     WakesOutside,
     TasksLive,
     TasksReady,
-    TimersArmed,
     TimersSet,
     TimersFired,
     TimersCancelled,

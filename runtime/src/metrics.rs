@@ -18,8 +18,8 @@ use std::time::Duration;
 
 /// A loop in numbers: see [`Handle::metrics`](crate::Handle::metrics).
 ///
-/// Counts are since the loop was made, and never go back. How many tasks, timers and sources there are, and what became of
-/// timers, is as of the moment when the loop last was about to wait, or when its run or the loop itself ended; as of now, where
+/// Counts are since the loop was made, and never go back. How many tasks and timers there are, and what became of timers, is
+/// as of the moment when the loop last was about to wait, or when its run or the loop itself ended; as of now, where
 /// the loop itself asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -107,6 +107,7 @@ impl Metrics {
         let number = |number| board.get(number);
         let count = |number| usize::try_from(board.get(number)).unwrap_or(usize::MAX);
         let time = |number| Duration::from_nanos(board.get(number));
+        let [set, fired, cancelled] = [Number::TimersSet, Number::TimersFired, Number::TimersCancelled].map(number);
         Metrics {
             turns: number(Number::Turns),
             events: number(Number::Events),
@@ -122,10 +123,10 @@ impl Metrics {
             tasks: count(Number::TasksLive),
             ready: count(Number::TasksReady),
             timers: TimerMetrics {
-                armed: count(Number::TimersArmed),
-                set: number(Number::TimersSet),
-                fired: number(Number::TimersFired),
-                cancelled: number(Number::TimersCancelled),
+                armed: usize::try_from(set.saturating_sub(fired).saturating_sub(cancelled)).unwrap_or(usize::MAX),
+                set,
+                fired,
+                cancelled,
                 late: time(Number::TimersLate),
                 late_max: time(Number::TimersLateMax),
             },
@@ -216,10 +217,8 @@ impl Core {
         let counts = timers.counts();
         board.set(Number::TasksLive, self.tasks.len() as u64);
         board.set(Number::TasksReady, self.tasks.ready_len() as u64);
-        board.set(Number::TimersArmed, timers.armed() as u64);
         board.set(Number::TimersSet, counts.set);
         board.set(Number::TimersFired, counts.fired);
         board.set(Number::TimersCancelled, counts.cancelled);
-        board.set(Number::Sources, self.reactor.borrow().len() as u64);
     }
 }

@@ -1,6 +1,7 @@
 //! A source tied to its key for as long as it lives: what sockets, signals, pipes and any other descriptor are built on.
 
 use crate::arena::Key;
+use crate::board::Number;
 use crate::context;
 use crate::core::Core;
 use crate::trace::{Side, charge_bytes, poll_budget};
@@ -40,6 +41,7 @@ impl<S: mio::event::Source> Registered<S> {
         let core = context::current();
         core.check_process()?;
         let key = core.reactor.borrow_mut().register(&mut io)?;
+        count_sources(&core);
         Ok(Registered { io: Some(io), key, core })
     }
 
@@ -219,9 +221,15 @@ impl<S: mio::event::Source> Registered<S> {
             return Ok(()); // the registration is the parent's, and so is the epoll instance
         }
         let (deregistered, source) = self.core.reactor.borrow_mut().deregister(self.key, io);
+        count_sources(&self.core);
         drop(source);
         deregistered
     }
+}
+
+/// Writes down how many sources there are: here, where it changes, rather than in every turn.
+fn count_sources(core: &Core) {
+    core.board.set(Number::Sources, core.reactor.borrow().len() as u64);
 }
 
 #[inline]

@@ -2,11 +2,13 @@
 
 use crate::core::Core;
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::rc::{Rc, Weak};
 
 thread_local! {
-    /// The loop whose turn is under way on this thread.
-    static CURRENT: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
+    /// The loop whose turn is under way on this thread. Nothing is left to drop when the thread ends, since who enters leaves: so
+    /// the thread need not be asked whether it has ended.
+    static CURRENT: Cell<ManuallyDrop<Option<Rc<Core>>>> = const { Cell::new(ManuallyDrop::new(None)) };
 
     /// All loops of this thread, also those whose turn it is not: a socket may be dropped between two runs of its loop.
     static LOOPS: RefCell<Vec<Weak<Core>>> = const { RefCell::new(Vec::new()) };
@@ -37,62 +39,65 @@ pub(crate) fn forget(id: u32) {
     let _gone = LOOPS.try_with(|loops| loops.borrow_mut().retain(is_another));
 }
 
-/// Runs `inside` with `core` as the thread's loop, unless the thread has ended so far that it can have none. Inside of another loop's run, that one is current again afterwards.
+/// Runs `inside` with `core` as the thread's loop. Inside of another loop's run, that one is current again afterwards.
 pub(crate) fn enter<R>(core: &Rc<Core>, inside: impl FnOnce() -> R) -> R {
     struct Leave(Option<Rc<Core>>);
     impl Drop for Leave {
         fn drop(&mut self) {
-            let before = self.0.take();
-            drop(CURRENT.try_with(|current| current.replace(before)));
+            drop(replace(self.0.take()));
         }
     }
-    let before = CURRENT.try_with(|current| current.replace(Some(Rc::clone(core)))).ok().flatten();
-    let _leave = Leave(before);
+    let _leave = Leave(replace(Some(Rc::clone(core))));
     core.tasks.enter(inside)
 }
 
 /// Whether a loop's turn is under way on this thread.
 pub(crate) fn is_entered() -> bool {
-    CURRENT.try_with(|current| current.borrow().is_some()).unwrap_or(false)
+    entered().is_some()
+}
+
+fn replace(core: Option<Rc<Core>>) -> Option<Rc<Core>> {
+    ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(core)))
+}
+
+/// The thread's loop, if there is one.
+#[inline]
+fn entered() -> Option<Rc<Core>> {
+    let current = CURRENT.take();
+    let core = Option::clone(&current);
+    CURRENT.set(current);
+    core
 }
 
 /// The thread's loop.
 ///
 /// # Panics
 /// When there is none.
+#[inline]
 #[track_caller]
 pub(crate) fn current() -> Rc<Core> {
-    match CURRENT.with(|current| current.borrow().clone()) {
+    match entered() {
         Some(core) => core,
         None => panic!("{NO_LOOP}"),
     }
 }
 
-/// Lends the thread's loop to code of ours that runs none of others'.
+/// Lends the thread's loop.
 ///
 /// # Panics
 /// When there is none.
 #[inline]
 #[track_caller]
 pub(crate) fn with<R>(look: impl FnOnce(&Core) -> R) -> R {
-    let found = CURRENT.with(|current| current.borrow().as_ref().map(|core| look(core)));
-    match found {
-        Some(result) => result,
-        None => panic!("{NO_LOOP}"),
-    }
+    look(&current())
 }
 
 /// Lends this thread's loop of that id, entered or not; `None` when it has ended.
 #[inline]
 pub(crate) fn with_id<R>(id: u32, look: impl FnOnce(&Core) -> R) -> Option<R> {
-    let mut look = Some(look);
-    let found = CURRENT.try_with(|current| match &*current.borrow() {
-        Some(core) if core.id == id => look.take().map(|look| look(core)),
-        _ => None,
-    });
-    match (found, look) {
-        (Ok(None), Some(look)) => with_other(id, look),
-        (found, _) => found.ok().flatten(),
+    match entered() {
+        Some(core) if core.id == id => Some(look(&core)),
+        _ => with_other(id, look),
     }
 }
 

@@ -11,9 +11,10 @@
 //! - *Places stay true.* Time advances to a slot's start only by opening the slot, and its timers are linked anew under
 //!   the new time. For all others, the digits that decide have not changed.
 //! - *Order is kept.* Timers with equal deadlines are, at any time, in the same list; they were appended in the order in
-//!   which they were set, and opening a slot takes them in that order.
+//!   which they were set, nothing in a list changes places, and opening a slot takes them in that order.
 //! - *No overflow.* Eight digits hold 48 bits, deadlines have 44.
 
+use super::chunks::{Chunks, Items, List};
 use super::entries::Entries;
 use crate::clock::Tick;
 
@@ -28,20 +29,15 @@ pub(super) struct Wheel {
     /// One bit for each level that has an occupied slot.
     occupied: u8,
     levels: [Level; LEVELS],
+    chunks: Chunks,
 }
 
 #[derive(Debug)]
 struct Level {
     /// One bit for each slot that holds a timer.
     occupied: u64,
+    /// Each means nothing while its slot's bit is clear.
     slots: [List; SLOTS],
-}
-
-/// First and last of a slot's timers; means nothing while the slot's bit is clear.
-#[derive(Debug, Clone, Copy)]
-struct List {
-    head: u32,
-    tail: u32,
 }
 
 /// An occupied slot, and the first tick that belongs to it.
@@ -54,8 +50,8 @@ pub(super) struct Slot {
 
 impl Default for Wheel {
     fn default() -> Self {
-        let level = || Level { occupied: 0, slots: [List { head: 0, tail: 0 }; SLOTS] };
-        Wheel { elapsed: 0, occupied: 0, levels: std::array::from_fn(|_| level()) }
+        let level = || Level { occupied: 0, slots: [List::EMPTY; SLOTS] };
+        Wheel { elapsed: 0, occupied: 0, levels: std::array::from_fn(|_| level()), chunks: Chunks::default() }
     }
 }
 
@@ -65,43 +61,34 @@ impl Wheel {
     }
 
     /// Appends the entry to the slot of its deadline.
-    pub(super) fn link(&mut self, entries: &mut Entries, index: u32) {
-        let (level, slot) = self.place(entries[index].deadline());
+    #[inline]
+    pub(super) fn link(&mut self, entries: &mut Entries, index: u32, deadline: Tick) {
+        let (level, slot) = self.place(deadline);
         let place = &mut self.levels[level];
         let list = &mut place.slots[slot];
-        let entry = &mut entries[index];
-        entry.set_next(None);
         if place.occupied & (1 << slot) == 0 {
             place.occupied |= 1 << slot;
             self.occupied |= 1 << level;
-            *list = List { head: index, tail: index };
-            entry.set_previous(None);
+            *list = List::of(entries, index);
         } else {
-            entry.set_previous(Some(list.tail));
-            entries[list.tail].set_next(Some(index));
-            list.tail = index;
+            self.chunks.append(list, entries, index);
         }
     }
 
-    /// Takes the entry out of the slot of its deadline, where it must be.
-    pub(super) fn unlink(&mut self, entries: &mut Entries, index: u32) {
-        let entry = &entries[index];
-        let (previous, next) = (entry.previous(), entry.next());
-        if let Some(previous) = previous {
-            entries[previous].set_next(next);
+    /// Takes the entry at that position out of the slot of its deadline, where it must be.
+    #[inline]
+    pub(super) fn unlink(&mut self, entries: &mut Entries, position: u32, deadline: Tick) {
+        if !self.chunks.remove(position) {
+            self.tidy(entries, position, deadline);
         }
-        if let Some(next) = next {
-            entries[next].set_previous(previous);
-        }
-        if previous.is_some() && next.is_some() {
-            return; // neither end of its list: the slot need not know
-        }
-        let (level, slot) = self.place(entries[index].deadline());
-        let list = &mut self.levels[level].slots[slot];
-        match (previous, next) {
-            (None, None) => self.clear(level, slot),
-            (None, Some(next)) => list.head = next,
-            (Some(previous), _) => list.tail = previous,
+    }
+
+    /// The rest of [`unlink`](Wheel::unlink), when the slot must know.
+    #[inline(never)] // so that what comes before it is short
+    fn tidy(&mut self, entries: &mut Entries, position: u32, deadline: Tick) {
+        let (level, slot) = self.place(deadline);
+        if !self.chunks.tidy(&mut self.levels[level].slots[slot], entries, position) {
+            self.clear(level, slot);
         }
     }
 
@@ -118,27 +105,29 @@ impl Wheel {
     }
 
     /// How many timers each slot of each level holds, counted up to `most` a slot.
-    pub(super) fn counts(&self, entries: &Entries, most: u16) -> [[u16; SLOTS]; LEVELS] {
+    pub(super) fn counts(&self, most: u16) -> [[u16; SLOTS]; LEVELS] {
         let mut counts = [[0; SLOTS]; LEVELS];
         for (level, counts) in self.levels.iter().zip(&mut counts) {
             let slots = level.slots.iter().zip(counts).enumerate();
             for (_, (list, count)) in slots.filter(|(slot, _)| level.occupied & (1 << slot) != 0) {
-                let mut next = Some(list.head);
-                while let Some(index) = next.filter(|_| *count < most) {
-                    *count += 1;
-                    next = entries[index].next();
-                }
+                *count = self.chunks.count(*list, most);
             }
         }
         counts
     }
 
-    /// Moves the hand to the start of `slot`, which must be the next, and takes its timers out: the first of their list.
-    pub(super) fn open(&mut self, slot: &Slot) -> u32 {
+    /// Moves the hand to the start of `slot`, which must be the next, and gives its timers up: one alone, or
+    /// chunks to be [taken](Wheel::take).
+    pub(super) fn open(&mut self, slot: &Slot) -> List {
         self.advance(slot.start);
-        let head = self.levels[slot.level].slots[slot.index].head;
         self.clear(slot.level, slot.index);
-        head
+        self.levels[slot.level].slots[slot.index]
+    }
+
+    /// The next timers of an opened slot that holds chunks: up to 32, in `items`; `None` after the last.
+    #[inline]
+    pub(super) fn take<'a>(&mut self, opened: &mut List, items: &'a mut Items) -> Option<&'a [u32]> {
+        self.chunks.take(opened, items)
     }
 
     /// Moves the hand to `now`, before which no slot may be due; back, it never goes.
@@ -160,5 +149,29 @@ impl Wheel {
         let level = differing.ilog2() / DIGIT_BITS;
         let slot = (deadline >> (level * DIGIT_BITS)) % SLOTS as u64;
         (level as usize, usize::try_from(slot).expect("a digit"))
+    }
+}
+
+#[cfg(test)]
+impl Wheel {
+    /// How many chunks hold timers.
+    pub(super) fn chunks(&self) -> usize {
+        self.chunks.occupied()
+    }
+
+    /// Panics unless the bits, the lists and the positions of the timers tell the same.
+    pub(super) fn check(&self, entries: &Entries) {
+        let mut chunks = 0;
+        for (number, level) in self.levels.iter().enumerate() {
+            assert_eq!(self.occupied & (1 << number) != 0, level.occupied != 0);
+            let slots = level.slots.iter().enumerate().filter(|(slot, _)| level.occupied & (1 << slot) != 0);
+            for (slot, list) in slots {
+                let (timers, held) = self.chunks.check(*list, entries);
+                assert!(timers.iter().all(|timer| self.place(entries[*timer].deadline()) == (number, slot)));
+                assert!(!timers.is_empty() && held <= timers.len() / 9 + 1, "{held} chunks for {}", timers.len());
+                chunks += held;
+            }
+        }
+        assert_eq!(chunks, self.chunks.occupied(), "each chunk is in a list or vacant");
     }
 }

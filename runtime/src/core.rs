@@ -54,14 +54,16 @@ impl Core {
         let chance = seed.map_or_else(Chance::unforeseen, Chance::new);
         let order = seed.map(|_| chance.split());
         let tasks = Tasks::observed(reactor.bell(), Rc::clone(&observers), Arc::clone(&board), order);
+        let mut timers = Timers::new();
         reactor.move_in(tasks.stamp());
+        timers.move_in(tasks.stamp());
         Core {
             id,
             clock: Rc::new(clock),
             tasks,
             board,
             observers,
-            timers: RefCell::default(),
+            timers: RefCell::new(timers),
             reactor: RefCell::new(reactor),
             hooks: RefCell::default(),
             pool,

@@ -339,9 +339,9 @@ impl Runtime {
             core.call_hooks(Phase::Check);
         }
         core.begin(Phase::Timers); // 4. deadlines become wakes
-        let expired = core.timers.borrow_mut().expire_begun(core.clock.tick(), due);
-        if let Some(expired) = expired {
-            core.note_expired(expired);
+        let expired = core.timers.borrow_mut().expire(core.clock.tick(), due);
+        if expired.fired > 0 {
+            core.note_lateness(expired);
             core.wake_all(due);
         }
         trace::set_cause(Why::OUTSIDE);
@@ -446,10 +446,7 @@ impl Core {
     }
 
     /// Timers have fired: how late they were, and who wants to know.
-    fn note_expired(&self, Expired { fired, late, latest }: Expired) {
-        if fired == 0 {
-            return; // the wheel has only looked closer
-        }
+    fn note_lateness(&self, Expired { fired, late, latest }: Expired) {
         let since_tick = self.clock.now().saturating_duration_since(self.clock.instant_of(self.clock.tick()));
         let latest = Duration::from_millis(latest) + since_tick;
         let late = nanos(Duration::from_millis(late)).saturating_add(nanos(since_tick).saturating_mul(fired));

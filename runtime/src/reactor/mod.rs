@@ -39,7 +39,7 @@ pub struct Reactor {
     events: mio::Events,
     bell: Arc<mio::Waker>,
     sources: Arena<Source>,
-    /// The stamp of the loop that it is a part of: tasks of that one are known by their keys.
+    /// The stamp of the loop that it belongs to, or 0: tasks of that one are known by their keys.
     home: u64,
     /// Sources that keep the loop alive.
     referenced: usize,
@@ -58,12 +58,12 @@ impl Reactor {
             events: mio::Events::with_capacity(EVENTS_PER_POLL),
             bell,
             sources: Arena::new(),
-            home: u64::MAX,
+            home: 0,
             referenced: 0,
         })
     }
 
-    /// From now on it is a part of the loop of that stamp.
+    /// From now on it belongs to the loop of that stamp.
     pub(crate) fn move_in(&mut self, home: u64) {
         self.home = home;
     }

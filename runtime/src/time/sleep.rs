@@ -122,8 +122,8 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        let waker = context::with_id(self.loop_id, |core| core.timers.borrow_mut().cancel(self.key));
-        drop(waker);
+        let waiter = context::with_id(self.loop_id, |core| core.timers.borrow_mut().cancel(self.key));
+        drop(waiter);
     }
 }
 

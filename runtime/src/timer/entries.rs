@@ -1,6 +1,6 @@
 //! Where timers lie: pages that never move, 28 bytes a timer.
 //!
-//! What the wheel needs of a timer, its deadline and its position, lies by itself, and the wakers lie behind: a million
+//! What the wheel needs of a timer, its deadline and its position, lies by itself, and who waits lies behind: a million
 //! timers that move to lower levels are 12 MB to read and not 28.
 //!
 //! The arena of the other engines is not used here, for two reasons that count at a million timers: its slot would cost
@@ -8,8 +8,8 @@
 
 use crate::arena::Key;
 use crate::clock::Tick;
+use crate::waiter::Waiter;
 use std::ops::{Index, IndexMut};
-use std::task::Waker;
 
 /// The last deadline that an entry can hold; the value above it marks an entry that has fired.
 pub(super) const DEADLINE_MAX: Tick = FIRED - 1;
@@ -86,11 +86,11 @@ impl Entry {
     }
 }
 
-/// So many timers, and the wakers of those that are waited for.
+/// So many timers, and who waits for them.
 #[derive(Debug)]
 struct Page {
     entries: [Entry; PAGE],
-    wakers: [Option<Waker>; PAGE],
+    waiters: [Waiter; PAGE],
 }
 
 /// The pages, and the list of vacant places through them.
@@ -141,8 +141,8 @@ impl Entries {
     }
 
     /// Who waits for the timer at that place, if anybody.
-    pub(super) fn waker_mut(&mut self, index: u32) -> &mut Option<Waker> {
-        &mut self.pages[index as usize / PAGE].wakers[index as usize % PAGE]
+    pub(super) fn waiter_mut(&mut self, index: u32) -> &mut Waiter {
+        &mut self.pages[index as usize / PAGE].waiters[index as usize % PAGE]
     }
 
     /// Those that have not fired, in the order of their places. (A vacant place looks as if it had.)
@@ -152,9 +152,9 @@ impl Entries {
             .map(|(entry, index)| (Key::new(index, entry.stamp()), entry.deadline()))
     }
 
-    /// Vacates a place whose waker has been taken and which is in no list.
+    /// Vacates a place whose waiter has been taken and which is in no list.
     pub(super) fn remove(&mut self, index: u32) {
-        debug_assert!(self.waker_mut(index).is_none(), "a waker is dropped by the caller, not in here");
+        debug_assert!(self.waiter_mut(index).is_nobody(), "a waker is dropped by the caller, not in here");
         let vacant = self.vacant;
         let entry = &mut self[index];
         entry.vacate();
@@ -166,7 +166,7 @@ impl Entries {
     fn add_page(&mut self) {
         let first = u32::try_from(self.pages.len() * PAGE).expect("a loop has fewer than 2^32 timers");
         assert!(first <= NONE - 2 * u32::try_from(PAGE).expect("small"), "a loop has fewer than 2^32 timers");
-        let mut page = Box::new(Page { entries: [const { Entry::VACANT }; PAGE], wakers: [const { None }; PAGE] });
+        let mut page = Box::new(Page { entries: [const { Entry::VACANT }; PAGE], waiters: [Waiter::NOBODY; PAGE] });
         for (next, entry) in (first + 1..).zip(&mut page.entries) {
             entry.position = next;
         }

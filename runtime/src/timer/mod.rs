@@ -1,11 +1,11 @@
 //! Timers: a hierarchical wheel over paged storage, with constant-time insert, cancel and reset.
 //!
-//! The engine knows ticks and wakers, nothing else: no clock, no loop. Its caller says what time it is
+//! The engine knows ticks and who waits, nothing else: no clock, no loop. Its caller says what time it is
 //! ([`expire`](Timers::expire)) and wakes whom it is told to.
 //!
 //! ```text
 //!   Key ──► entries: pages of 256, 28 bytes each, never moved
-//!             ▲  deadline and position; the wakers behind
+//!             ▲  deadline and position; who waits behind
 //!             │
 //!           chunks: up to 32 timers of a slot by their index, 144 bytes, in pages that never move
 //!             ▲
@@ -64,6 +64,8 @@ use wheel::{LEVELS, SLOTS, Slot, Wheel};
 pub struct Timers {
     entries: Entries,
     wheel: Wheel,
+    /// The stamp of the loop that they belong to, or 0: tasks of that one are known by their keys.
+    home: u64,
     refs: usize,
     counts: TimerCounts,
     /// Where those that count were told to: few do, so this costs the others nothing.
@@ -99,6 +101,11 @@ impl Timers {
     #[must_use]
     pub fn new() -> Timers {
         Timers::default()
+    }
+
+    /// From now on they belong to the loop of that stamp.
+    pub(crate) fn move_in(&mut self, home: u64) {
+        self.home = home;
     }
 
     /// How many timers there are, armed or fired and not yet cancelled.
@@ -166,12 +173,12 @@ impl Timers {
         key
     }
 
-    /// Ends a timer, fired or not. What comes back is the waker that it held, for the caller to drop.
-    pub fn cancel(&mut self, key: Key) -> Option<Waker> {
+    /// Ends a timer, fired or not. Who waited for it comes back, for the caller to drop.
+    pub fn cancel(&mut self, key: Key) -> Option<Waiter> {
         let entry = self.entries.get_mut(key)?;
         let (armed, referenced) = (!entry.is_fired(), entry.is_referenced());
         let (position, deadline) = (entry.position(), entry.deadline());
-        let waker = self.entries.waker_mut(key.index()).take();
+        let waiter = self.entries.waiter_mut(key.index()).take();
         if armed {
             self.wheel.unlink(&mut self.entries, position, deadline);
             self.refs -= usize::from(referenced);
@@ -181,10 +188,10 @@ impl Timers {
             self.places.remove(&key.index());
         }
         self.entries.remove(key.index());
-        waker
+        waiter
     }
 
-    /// Sets a timer anew, fired or not; it keeps its waker and stands behind all others of its new deadline. `false` when
+    /// Sets a timer anew, fired or not; who waits for it stays, and it stands behind all others of its new deadline. `false` when
     /// there is no such timer.
     pub fn reset(&mut self, key: Key, deadline: Tick) -> bool {
         let deadline = self.bounded(deadline);
@@ -202,14 +209,12 @@ impl Timers {
         true
     }
 
-    /// Whether a timer has fired; if not, `waker` will be among the due when it does. With it comes the waker that was
-    /// there before, for the caller to drop. A timer that does not exist counts as fired.
-    pub fn poll(&mut self, key: Key, waker: &Waker) -> (Poll<()>, Option<Waker>) {
+    /// Whether a timer has fired; if not, who polls with `waker` will be among the due when it does. With it comes who waited
+    /// before, for the caller to drop. A timer that does not exist counts as fired.
+    pub fn poll(&mut self, key: Key, waker: &Waker) -> (Poll<()>, Option<Waiter>) {
         match self.entries.get_mut(key) {
             Some(entry) if !entry.is_fired() => {
-                let place = self.entries.waker_mut(key.index());
-                let known = place.as_ref().is_some_and(|known| known.will_wake(waker));
-                (Poll::Pending, if known { None } else { place.replace(waker.clone()) })
+                (Poll::Pending, self.entries.waiter_mut(key.index()).become_who_polls(waker, self.home))
             }
             _ => (Poll::Ready(()), None),
         }
@@ -263,16 +268,23 @@ impl Timers {
     }
 
     /// Fires all whose deadline is `now` or before, in the order of their deadlines and, among equals, in the order in
-    /// which they were set. Their wakers are added to `due`. A `now` before an earlier one changes nothing.
+    /// which they were set. Who waits for them is added to `due`. A `now` before an earlier one changes nothing.
     #[inline]
     pub fn expire(&mut self, now: Tick, due: &mut Vec<Waiter>) -> Expired {
         let mut expired = Expired::default();
-        while let Some(slot) = self.wheel.next_slot().filter(|slot| slot.start <= now) {
-            self.empty(&slot, now, due, &mut expired);
+        if self.until_next().is_some_and(|next| next <= now) {
+            self.empty_begun(now, due, &mut expired); // out of the way of most turns, in which no slot has begun
         }
         self.wheel.advance(now.min(DEADLINE_MAX));
-        self.counts.fired += expired.fired;
         expired
+    }
+
+    #[inline(never)]
+    fn empty_begun(&mut self, now: Tick, due: &mut Vec<Waiter>, expired: &mut Expired) {
+        while let Some(slot) = self.wheel.next_slot().filter(|slot| slot.start <= now) {
+            self.empty(&slot, now, due, expired);
+        }
+        self.counts.fired += expired.fired;
     }
 
     /// The timers of a slot that has begun fire, or go to slots of lower levels.
@@ -309,7 +321,7 @@ impl Timers {
         let entry = &mut self.entries[index];
         self.refs -= usize::from(entry.is_referenced());
         entry.set_fired();
-        due.extend(self.entries.waker_mut(index).take().map(Waiter::Waker));
+        due.extend(self.entries.waiter_mut(index).take());
     }
 
     /// Lets the timers of an opened slot go to slots of lower levels.
@@ -338,15 +350,5 @@ impl Timers {
     /// A deadline as the wheel can hold it: not in its past, not beyond its end.
     fn bounded(&self, deadline: Tick) -> Tick {
         deadline.clamp(self.wheel.elapsed(), DEADLINE_MAX)
-    }
-
-    /// As [`expire`](Timers::expire), for who asks in every turn: mostly no slot has begun, and then there is nothing to tell.
-    #[inline]
-    pub fn expire_begun(&mut self, now: Tick, due: &mut Vec<Waiter>) -> Option<Expired> {
-        if self.until_next().is_some_and(|next| next <= now) {
-            return Some(self.expire(now, due));
-        }
-        self.wheel.advance(now.min(DEADLINE_MAX));
-        None
     }
 }

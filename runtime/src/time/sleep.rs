@@ -54,7 +54,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
     })
 }
 
-/// A timer of this thread's loop: 12 bytes here, 32 in the wheel. See [`sleep`].
+/// A timer of this thread's loop: 12 bytes here, 32.5 in the wheel. See [`sleep`].
 ///
 /// It is armed when it is made, not when it is first polled.
 #[derive(Debug)]

@@ -24,6 +24,7 @@ pub(crate) enum Number {
     WakesOutside,
     TasksLive,
     TasksReady,
+    TimersArmed,
     TimersSet,
     TimersFired,
     TimersCancelled,

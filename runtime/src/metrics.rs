@@ -107,7 +107,6 @@ impl Metrics {
         let number = |number| board.get(number);
         let count = |number| usize::try_from(board.get(number)).unwrap_or(usize::MAX);
         let time = |number| Duration::from_nanos(board.get(number));
-        let [set, fired, cancelled] = [Number::TimersSet, Number::TimersFired, Number::TimersCancelled].map(number);
         Metrics {
             turns: number(Number::Turns),
             events: number(Number::Events),
@@ -123,10 +122,10 @@ impl Metrics {
             tasks: count(Number::TasksLive),
             ready: count(Number::TasksReady),
             timers: TimerMetrics {
-                armed: usize::try_from(set.saturating_sub(fired).saturating_sub(cancelled)).unwrap_or(usize::MAX),
-                set,
-                fired,
-                cancelled,
+                armed: count(Number::TimersArmed),
+                set: number(Number::TimersSet),
+                fired: number(Number::TimersFired),
+                cancelled: number(Number::TimersCancelled),
                 late: time(Number::TimersLate),
                 late_max: time(Number::TimersLateMax),
             },
@@ -217,6 +216,7 @@ impl Core {
         let counts = timers.counts();
         board.set(Number::TasksLive, self.tasks.len() as u64);
         board.set(Number::TasksReady, self.tasks.ready_len() as u64);
+        board.set(Number::TimersArmed, timers.armed() as u64);
         board.set(Number::TimersSet, counts.set);
         board.set(Number::TimersFired, counts.fired);
         board.set(Number::TimersCancelled, counts.cancelled);

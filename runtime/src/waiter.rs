@@ -57,9 +57,15 @@ impl Waiter {
         match (trace::task_of(waker, home), &*self) {
             (Some(task), Waiter::Task(known)) if *known == task => None,
             (Some(task), _) => Some(mem::replace(self, Waiter::Task(task))),
-            (None, Waiter::Waker(known)) if known.will_wake(waker) => None,
+            (None, known) if known.will_wake(waker) => None,
             (None, _) => Some(mem::replace(self, Waiter::Waker(waker.clone()))),
         }
+    }
+
+    /// Whether it is a waker that wakes the same.
+    #[inline]
+    pub(crate) fn will_wake(&self, waker: &Waker) -> bool {
+        matches!(self, Waiter::Waker(known) if known.will_wake(waker))
     }
 
     /// Takes whoever stands in this place.

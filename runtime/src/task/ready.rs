@@ -15,6 +15,7 @@ use crate::arena::Key;
 use crate::chance::Chance;
 use crate::trace::Why;
 use std::collections::VecDeque;
+use std::mem;
 
 /// How many polls a batch may grow to by tasks that are woken while it runs.
 ///
@@ -31,20 +32,26 @@ pub(super) struct Ready {
     pub(super) why: Why,
 }
 
-/// The run queue of one thread, and how far its batch has come.
-pub(super) struct RunQueue {
-    ready: VecDeque<Ready>,
-    /// How many may still be polled in this batch.
+/// How far a batch has come.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Progress {
+    /// How many may still be polled in it.
     polls_left: usize,
     /// How many of these polls are for those who were woken since it began.
     spare: usize,
+}
+
+/// The run queue of one thread, and how far its batch has come.
+pub(super) struct RunQueue {
+    ready: VecDeque<Ready>,
+    progress: Progress,
     /// Who is next is drawn.
     chance: Option<Chance>,
 }
 
 impl RunQueue {
     pub(super) fn new(chance: Option<Chance>) -> RunQueue {
-        RunQueue { ready: VecDeque::new(), polls_left: 0, spare: 0, chance }
+        RunQueue { ready: VecDeque::new(), progress: Progress::default(), chance }
     }
 
     #[inline]
@@ -69,16 +76,23 @@ impl RunQueue {
         self.ready.clear();
     }
 
-    pub(super) fn begin_batch(&mut self) {
-        self.polls_left = self.len().max(POLLS_PER_BATCH);
-        self.spare = self.polls_left - self.len();
+    /// How far the batch had come that was under way comes back: that of a task in whose poll this one is run.
+    pub(super) fn begin_batch(&mut self) -> Progress {
+        let (found, polls_left) = (self.len(), self.len().max(POLLS_PER_BATCH));
+        mem::replace(&mut self.progress, Progress { polls_left, spare: polls_left - found })
+    }
+
+    /// A batch is over, and that one goes on which was under way when it began.
+    pub(super) fn end_batch(&mut self, former: Progress) {
+        self.progress = former;
     }
 
     /// A task of this batch waits for its next turn: those who have been woken in it do, too.
     #[inline]
     pub(super) fn want_turn(&mut self) {
-        self.polls_left = self.polls_left.saturating_sub(self.spare);
-        self.spare = 0;
+        let Progress { polls_left, spare } = &mut self.progress;
+        *polls_left = polls_left.saturating_sub(*spare);
+        *spare = 0;
     }
 
     /// Who is polled next in this batch, if that is not over.
@@ -87,18 +101,19 @@ impl RunQueue {
         if self.chance.is_some() {
             self.draw();
         }
-        self.polls_left = self.polls_left.checked_sub(1)?;
+        self.progress.polls_left = self.progress.polls_left.checked_sub(1)?;
         self.ready.pop_front()
     }
 
     /// Has one stand first who is drawn: by the way of [`next`](RunQueue::next), which so costs the others nothing.
     #[cold]
     fn draw(&mut self) {
-        let found = self.polls_left - self.spare;
-        let among = if self.spare == 0 { found } else { self.len() };
+        let Progress { polls_left, spare } = self.progress;
+        let found = polls_left.saturating_sub(spare).min(self.len());
+        let among = if spare == 0 { found } else { self.len() };
         let Some(chance) = self.chance.as_ref().filter(|_| among > 0) else { return };
         let place = chance.below(among);
-        self.spare -= usize::from(place >= found);
+        self.progress.spare -= usize::from(place >= found);
         if let Some(drawn) = self.ready.remove(place) {
             self.ready.push_front(drawn);
         }

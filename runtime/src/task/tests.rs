@@ -2,6 +2,9 @@
 
 use super::{JoinError, JoinHandle, Tasks};
 use crate::arena::Key;
+use crate::board::Board;
+use crate::chance::Chance;
+use crate::observer::Observers;
 use crate::trace::{Cause, Wait, waits_for};
 use crate::waiter::Waiter;
 use std::cell::{Cell, RefCell};
@@ -1183,4 +1186,28 @@ fn referenced_counts_live_tasks_that_count() {
     assert_eq!(tasks.referenced(), 1);
     drop(handles);
     assert_eq!(tasks.referenced(), 1, "the last one runs on");
+}
+
+#[test]
+fn batch_that_is_run_inside_of_a_poll_does_not_lengthen_the_one_around_it() {
+    for seed in [None, Some(1)] {
+        let board = Arc::new(Board::new(None));
+        let tasks = Tasks::observed(Waker::noop().clone(), Observers::none(), board, seed.map(Chance::new));
+        let polls = Rc::new(Cell::new(0));
+        let (inner, counted) = (Rc::clone(&tasks), Rc::clone(&polls));
+        let endless = tasks.spawn(
+            None,
+            poll_fn(move |cx| {
+                counted.set(counted.get() + 1);
+                assert!(counted.get() <= 1_000, "the batch has no end");
+                inner.run_batch();
+                cx.waker().wake_by_ref();
+                Poll::<()>::Pending
+            }),
+        );
+        turn(&tasks);
+        assert_eq!(polls.get(), 128, "as many as without");
+        drop(endless);
+        tasks.shut_down();
+    }
 }

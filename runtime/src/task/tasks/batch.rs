@@ -1,13 +1,25 @@
 //! How tasks are polled and ended: the loop of the loop.
 
 use super::super::cell::TaskRef;
-use super::super::ready::Ready;
+use super::super::ready::{Progress, Ready};
 use super::entry::Course;
 use super::{Set, Tasks};
 use crate::arena::Key;
 use crate::board::{At, Number};
 use crate::trace::{self, Why};
 use std::mem;
+
+/// A batch under way, until it is over, perhaps by a panic of the future of `block_on`.
+struct Batch<'a> {
+    tasks: &'a Tasks,
+    former: Progress,
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.tasks.set.borrow_mut().ready.end_batch(self.former);
+    }
+}
 
 impl Tasks {
     /// Polls one batch, in the order in which tasks were woken, or one that is drawn.
@@ -18,7 +30,7 @@ impl Tasks {
     /// Polls one batch. Where the future of `block_on` stands in it, `poll_root` is called; when that says that the future
     /// is done, the batch ends, with `true`.
     pub(crate) fn run_batch_and_root(&self, poll_root: &mut dyn FnMut(Why) -> bool) -> bool {
-        self.set.borrow_mut().ready.begin_batch();
+        let _batch = Batch { tasks: self, former: self.set.borrow_mut().ready.begin_batch() };
         loop {
             let mut set = self.set.borrow_mut();
             let Set { live, ready } = &mut *set;

@@ -16,11 +16,19 @@ impl Tasks {
         let mut set = self.set.borrow_mut();
         let Some(entry) = set.live.get_mut(key) else { return Poll::Ready(()) };
         if entry.course != Course::Ended {
-            let former = entry.joiner.become_who_polls(cx.waker(), self.home.stamp());
-            drop(set);
-            drop(former);
-            // In another loop the key would name one of its own tasks.
-            trace::waits_for(if trace::home() == self.home.stamp() { Wait::Task(key) } else { Wait::Unknown });
+            match trace::task_of(cx.waker(), self.home.stamp()) {
+                Some(own) => {
+                    let former = mem::replace(&mut entry.joiner, Waiter::Task(own));
+                    drop(set);
+                    drop(former);
+                }
+                None if entry.joiner.will_wake(cx.waker()) => drop(set),
+                None => {
+                    drop(set);
+                    return self.join_by_waker(key, cx, output);
+                }
+            }
+            self.note_join(key);
             return Poll::Pending;
         }
         let entry = set.live.remove(key);
@@ -29,6 +37,27 @@ impl Tasks {
             task.take_output(output);
         }
         Poll::Ready(())
+    }
+
+    /// [`poll_join`](Tasks::poll_join) by somebody who is no task of this loop, or polls with a waker of their own.
+    #[inline(never)]
+    fn join_by_waker(&self, key: Key, cx: &mut Context<'_>, output: &mut dyn Any) -> Poll<()> {
+        let waker = cx.waker().clone(); // which may be the code of others, and wake or spawn
+        let mut set = self.set.borrow_mut();
+        let Some(entry) = set.live.get_mut(key).filter(|entry| entry.course != Course::Ended) else {
+            drop(set);
+            return self.poll_join(key, cx, output); // which it has ended
+        };
+        let former = mem::replace(&mut entry.joiner, Waiter::Waker(waker));
+        drop(set);
+        drop(former);
+        self.note_join(key);
+        Poll::Pending
+    }
+
+    fn note_join(&self, key: Key) {
+        // In another loop the key would name one of its own tasks.
+        trace::waits_for(if trace::home() == self.home.stamp() { Wait::Task(key) } else { Wait::Unknown });
     }
 
     /// The handle is gone: the output is for nobody.

@@ -138,18 +138,18 @@ impl Chunks {
         list.first != NONE
     }
 
-    /// The next timers of a list of chunks that has been given up: those of one chunk, which is vacated. They are written to
-    /// `items`. `None` after the last.
+    /// Writes the next timers of a list of chunks that has been given up to `items`, those of one chunk, which is vacated, and
+    /// tells how many they are: 0 after the last.
     #[inline]
-    pub(super) fn take<'a>(&mut self, list: &mut List, items: &'a mut Items) -> Option<&'a [u32]> {
+    pub(super) fn take(&mut self, list: &mut List, items: &mut Items) -> usize {
         let number = list.first;
         if number == NONE {
-            return None;
+            return 0;
         }
         let len = self.copy(number, items);
         list.first = self.head(number).next;
         self.vacate(number);
-        Some(&items[..len])
+        len
     }
 
     /// How many timers are in a list, counted up to `most`.

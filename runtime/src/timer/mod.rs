@@ -301,18 +301,18 @@ impl Timers {
     }
 
     /// Fires the timers of an opened slot, and tells how many they are.
-    fn fire(&mut self, mut opened: List, due: &mut Vec<Waiter>) -> u64 {
+    fn fire(&mut self, opened: List, due: &mut Vec<Waiter>) -> u64 {
         if let Some(timer) = opened.alone() {
             self.fire_one(timer, due);
             return 1;
         }
-        let (mut fired, mut items) = (0, [0; CAPACITY]);
-        while let Some(timers) = self.wheel.take(&mut opened, &mut items) {
-            for timer in timers {
-                self.fire_one(*timer, due);
+        let mut fired = 0;
+        self.each_chunk(opened, |timers, chunk| {
+            for timer in chunk {
+                timers.fire_one(*timer, due);
             }
-            fired += timers.len() as u64;
-        }
+            fired += chunk.len() as u64;
+        });
         fired
     }
 
@@ -325,19 +325,31 @@ impl Timers {
     }
 
     /// Lets the timers of an opened slot go to slots of lower levels.
-    fn cascade(&mut self, mut opened: List) {
+    fn cascade(&mut self, opened: List) {
         if let Some(timer) = opened.alone() {
             let deadline = self.entries[timer].deadline();
             return self.wheel.link(&mut self.entries, timer, deadline);
         }
-        let (mut items, mut deadlines) = ([0; CAPACITY], [0; CAPACITY]);
-        while let Some(timers) = self.wheel.take(&mut opened, &mut items) {
-            for (deadline, timer) in deadlines.iter_mut().zip(timers) {
-                *deadline = self.entries[*timer].deadline(); // all are on their way before the first is needed
+        let mut deadlines = [0; CAPACITY];
+        self.each_chunk(opened, |timers, chunk| {
+            for (deadline, timer) in deadlines.iter_mut().zip(chunk) {
+                *deadline = timers.entries[*timer].deadline(); // all are on their way before the first is needed
             }
-            for (deadline, timer) in deadlines.iter().zip(timers) {
-                self.wheel.link(&mut self.entries, *timer, *deadline);
+            for (deadline, timer) in deadlines.iter().zip(chunk) {
+                timers.wheel.link(&mut timers.entries, *timer, *deadline);
             }
+        });
+    }
+
+    /// Shows the timers of an opened slot, a chunk at a time. The next chunk is on its way from memory meanwhile.
+    #[inline]
+    fn each_chunk(&mut self, mut opened: List, mut show: impl FnMut(&mut Timers, &[u32])) {
+        let (mut items, mut ahead) = (&mut [0; CAPACITY], &mut [0; CAPACITY]);
+        let mut len = self.wheel.take(&mut opened, items);
+        while len > 0 {
+            let next_len = self.wheel.take(&mut opened, ahead);
+            show(self, &items[..len]);
+            (items, ahead, len) = (ahead, items, next_len);
         }
     }
 

@@ -124,9 +124,9 @@ impl Wheel {
         self.levels[slot.level].slots[slot.index]
     }
 
-    /// The next timers of an opened slot that holds chunks: up to 32, in `items`; `None` after the last.
+    /// Writes the next timers of an opened slot that holds chunks to `items`, and tells how many they are: 0 after the last.
     #[inline]
-    pub(super) fn take<'a>(&mut self, opened: &mut List, items: &'a mut Items) -> Option<&'a [u32]> {
+    pub(super) fn take(&mut self, opened: &mut List, items: &mut Items) -> usize {
         self.chunks.take(opened, items)
     }
 

@@ -4,7 +4,7 @@ use evloop::io::{AsyncRead, AsyncWrite};
 use evloop::net::{ListenOptions, TcpListener, TcpStream, UnixListener, UnixStream};
 use evloop::sync::{Notify, remote};
 use evloop::{block_on, select, spawn};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -123,6 +123,9 @@ struct Served {
     open: Cell<usize>,
     bytes: Cell<u64>,
     closed: Notify,
+    /// The buffers of those that have ended, for those to come: libuv's server takes its own from malloc, which does not
+    /// clear them each time either.
+    buffers: RefCell<Vec<Vec<u8>>>,
 }
 
 /// Serves until nobody is there to stop it any more, and all connections have ended.
@@ -142,8 +145,11 @@ async fn serve<K: Kind>(
         served.open.set(served.open.get() + 1);
         let served = Rc::clone(&served);
         drop(spawn(async move {
+            let left = served.buffers.borrow_mut().pop();
+            let mut buffer = left.unwrap_or_else(|| vec![0; READ_BYTES]);
             // A client that has gone is no failure of the server's; what it read until then is counted.
-            let _ = converse(stream, duty, &served.bytes).await;
+            let _ = converse(stream, duty, &mut buffer, &served.bytes).await;
+            served.buffers.borrow_mut().push(buffer);
             served.open.set(served.open.get() - 1);
             served.closed.notify_one();
         }));
@@ -154,10 +160,14 @@ async fn serve<K: Kind>(
     Ok(served.bytes.get())
 }
 
-async fn converse(mut stream: impl AsyncRead + AsyncWrite, duty: Duty, bytes: &Cell<u64>) -> io::Result<()> {
-    let mut buffer = vec![0; READ_BYTES];
+async fn converse(
+    mut stream: impl AsyncRead + AsyncWrite,
+    duty: Duty,
+    buffer: &mut [u8],
+    bytes: &Cell<u64>,
+) -> io::Result<()> {
     loop {
-        let read = stream.read(&mut buffer).await?;
+        let read = stream.read(buffer).await?;
         if read == 0 {
             return stream.shutdown().await;
         }

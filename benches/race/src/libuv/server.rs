@@ -93,6 +93,8 @@ pub(super) enum Duty {
     Echo,
     /// Nothing.
     Sink,
+    /// Closes the connection, as libuv's echo server does when it is told so by "QS".
+    Close,
 }
 
 /// Runs `client` on a loop of this thread against a server on a loop of another one, and gives what the client found
@@ -172,8 +174,10 @@ async fn converse(
             return stream.shutdown().await;
         }
         bytes.set(bytes.get() + read as u64);
-        if duty == Duty::Echo {
-            stream.write_all(&buffer[..read]).await?;
+        match duty {
+            Duty::Echo => stream.write_all(&buffer[..read]).await?,
+            Duty::Sink => {}
+            Duty::Close => return Ok(()),
         }
     }
 }

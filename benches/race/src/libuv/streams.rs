@@ -92,13 +92,14 @@ pub(super) fn pipe_pump100(millis: u64) -> io::Result<Vec<f64>> {
     pump::<Pipe>(100, millis)
 }
 
-/// What each connection of a pound sends.
-const QUESTION: &[u8] = b"QS";
+/// What each connection of a pound sends: an order to close it.
+const ORDER: &[u8] = b"QS";
 
-/// Connections that are made, used once and closed, so many at a time; those that failed are told beside.
+/// Connections that are made, and closed by the server when it is told so, so many at a time; those that failed are told
+/// beside.
 fn pound<K: Kind>(at_a_time: usize, millis: u64) -> io::Result<Vec<f64>> {
     let limit = Duration::from_millis(millis);
-    let ((closed, failed, elapsed), _) = against::<K, _>(Duty::Echo, async |address| {
+    let ((closed, failed, elapsed), _) = against::<K, _>(Duty::Close, async |address| {
         let (closed, failed) = (Rc::new(Cell::new(0_u64)), Rc::new(Cell::new(0_u32)));
         let begin = Instant::now();
         let pounder = |_| {
@@ -107,7 +108,7 @@ fn pound<K: Kind>(at_a_time: usize, millis: u64) -> io::Result<Vec<f64>> {
                 // Once each, however late: libuv looks at the time when it closes a connection.
                 loop {
                     // Of so many, some find no port or a full queue; libuv counts and goes on.
-                    if ask_once::<K>(&address).await.is_err() {
+                    if order_once::<K>(&address).await.is_err() {
                         failed.set(failed.get() + 1);
                     }
                     closed.set(closed.get() + 1);
@@ -127,12 +128,10 @@ fn pound<K: Kind>(at_a_time: usize, millis: u64) -> io::Result<Vec<f64>> {
     Ok(vec![per_second(closed, elapsed), f64::from(failed)])
 }
 
-async fn ask_once<K: Kind>(address: &K::Address) -> io::Result<()> {
+async fn order_once<K: Kind>(address: &K::Address) -> io::Result<()> {
     let mut stream = K::connect(address).await?;
-    stream.write_all(QUESTION).await?;
-    let mut answer = [0; 64];
-    let read = stream.read(&mut answer).await?;
-    check("the answer", &answer[..read], QUESTION)
+    stream.write_all(ORDER).await?;
+    check("bytes before the end", stream.read(&mut [0; 64]).await?, 0)
 }
 
 pub(super) fn tcp_pound_100(millis: u64) -> io::Result<Vec<f64>> {

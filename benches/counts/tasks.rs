@@ -3,7 +3,7 @@
 use crate::{Operation, counted};
 use evloop::sync::{Notify, mpsc, oneshot};
 use evloop::task::yield_now;
-use evloop::{block_on, spawn};
+use evloop::{block_on, spawn, turn};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::mem;
@@ -12,6 +12,7 @@ use std::task::{Poll, Waker};
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { name: "turn", rounds: 10_000, run: |rounds| in_task(turns(rounds)) },
+    Operation { name: "turn-with-a-hook", rounds: 10_000, run: |rounds| in_task(turns_with_a_hook(rounds)) },
     Operation { name: "yield", rounds: 20_000, run: |rounds| in_task(yields(rounds)) },
     Operation { name: "yield-1000-tasks", rounds: 50_000, run: |rounds| in_task(yields_of_tasks(rounds)) },
     Operation { name: "spawn-join", rounds: 10_000, run: |rounds| in_task(spawns(rounds)) },
@@ -35,6 +36,12 @@ async fn turns(rounds: usize) {
     for _ in 0..rounds {
         yield_now().await;
     }
+}
+
+/// The same, with a hook that is called in each.
+async fn turns_with_a_hook(rounds: usize) {
+    let _hook = turn::idle(|| ());
+    turns(rounds).await;
 }
 
 /// Polls: a task that wakes itself is polled again, many times a turn.

@@ -21,7 +21,8 @@ pub(crate) struct Hooks {
     /// By number, and the number is that of its coming.
     added: BTreeMap<u64, Hook>,
     last: u64,
-    idle: usize,
+    /// How many each phase has, so that a phase without any costs no search.
+    of_phase: [usize; Phase::ALL.len()],
     referenced: usize,
 }
 
@@ -38,6 +39,8 @@ pub(crate) struct Pass {
     phase: Phase,
     called: u64,
     last: u64,
+    /// So many are still to be called, or fewer where some are removed meanwhile.
+    left: usize,
 }
 
 impl Hooks {
@@ -47,7 +50,7 @@ impl Hooks {
 
     /// Whether the loop must not block, because an idle hook wants the next turn.
     pub(crate) fn wants_turns(&self) -> bool {
-        self.idle > 0
+        self.of_phase[Phase::Idle as usize] > 0
     }
 
     /// How many of them keep the loop alive.
@@ -59,7 +62,7 @@ impl Hooks {
     pub(crate) fn add(&mut self, phase: Phase, call: Call, made_at: &'static Location<'static>) -> u64 {
         self.last += 1;
         self.added.insert(self.last, Hook { phase, call, referenced: true, made_at });
-        self.idle += usize::from(phase == Phase::Idle);
+        self.of_phase[phase as usize] += 1;
         self.referenced += 1;
         self.last
     }
@@ -67,7 +70,7 @@ impl Hooks {
     /// Removes a hook; what it called comes back, for the caller to drop.
     pub(crate) fn remove(&mut self, number: u64) -> Option<Call> {
         let hook = self.added.remove(&number)?;
-        self.idle -= usize::from(hook.phase == Phase::Idle);
+        self.of_phase[hook.phase as usize] -= 1;
         self.referenced -= usize::from(hook.referenced);
         Some(hook.call)
     }
@@ -82,13 +85,14 @@ impl Hooks {
 
     /// A pass over the hooks that a phase has now.
     pub(crate) fn pass(&self, phase: Phase) -> Pass {
-        Pass { phase, called: 0, last: self.last }
+        Pass { phase, called: 0, last: self.last, left: self.of_phase[phase as usize] }
     }
 
     /// The next call of a pass.
     pub(crate) fn next(&self, pass: &mut Pass) -> Option<Call> {
-        let left = (Excluded(pass.called), Included(pass.last));
-        let (number, hook) = self.added.range(left).find(|(_, hook)| hook.phase == pass.phase)?;
+        pass.left = pass.left.checked_sub(1)?;
+        let behind = (Excluded(pass.called), Included(pass.last));
+        let (number, hook) = self.added.range(behind).find(|(_, hook)| hook.phase == pass.phase)?;
         pass.called = *number;
         Some(Rc::clone(&hook.call))
     }
@@ -135,6 +139,20 @@ mod tests {
             add(&mut hooks, Phase::Check);
         }
         assert_eq!(called, [first, third]);
+    }
+
+    #[test]
+    fn pass_ends_with_the_last_that_was_there_however_many_are_added() {
+        let mut hooks = Hooks::default();
+        let only = add(&mut hooks, Phase::Idle);
+        for phase in [Phase::Idle, Phase::Prepare] {
+            let mut pass = hooks.pass(phase);
+            let called = hooks.next(&mut pass).map(|_| pass.called);
+            assert_eq!(called, (phase == Phase::Idle).then_some(only));
+            add(&mut hooks, Phase::Prepare);
+            assert!(hooks.next(&mut pass).is_none());
+            hooks.remove(hooks.last);
+        }
     }
 
     #[test]

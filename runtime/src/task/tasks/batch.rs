@@ -7,6 +7,7 @@ use super::{Set, Tasks};
 use crate::arena::Key;
 use crate::board::{At, Number};
 use crate::trace::{self, Why};
+use std::cell::RefMut;
 use std::mem;
 
 /// A batch under way, until it is over, perhaps by a panic of the future of `block_on`.
@@ -31,8 +32,8 @@ impl Tasks {
     /// is done, the batch ends, with `true`.
     pub(crate) fn run_batch_and_root(&self, poll_root: &mut dyn FnMut(Why) -> bool) -> bool {
         let _batch = Batch { tasks: self, former: self.set.borrow_mut().ready.begin_batch() };
+        let mut set = self.set.borrow_mut();
         loop {
-            let mut set = self.set.borrow_mut();
             let Set { live, ready } = &mut *set;
             let Some(Ready { key, why }) = ready.next() else { return false };
             let Some(entry) = live.get_mut(key) else {
@@ -43,6 +44,7 @@ impl Tasks {
                         return true;
                     }
                 }
+                set = self.set.borrow_mut();
                 continue;
             };
             entry.queued = false; // before the poll, in which it may be woken again
@@ -50,26 +52,28 @@ impl Tasks {
                 drop(set);
                 self.board.set_at(At::Task(key)); // dropping its future is its affair, too
                 self.cancel(key);
+                set = self.set.borrow_mut();
                 continue;
             }
             entry.woken_by = why;
             entry.polls += 1;
             let task = entry.task.take().expect("a task is polled by one batch at a time");
             drop(set);
-            self.run(key, why, task);
+            set = self.run(key, why, task);
         }
     }
 
-    /// Polls one task: the place that every poll passes.
+    /// Polls one task: the place that every poll passes. What follows is the next poll, and so the set comes back borrowed.
     #[inline]
-    fn run(&self, key: Key, why: Why, mut task: TaskRef) {
+    fn run(&self, key: Key, why: Why, mut task: TaskRef) -> RefMut<'_, Set> {
         self.begin_poll(key, why);
         let ended = task.run();
         let wants_turn = self.end_poll(key, ended);
 
         if ended {
             self.end(key, task); // wakes who joins, and is the cause of that
-            return trace::set_cause(Why::OUTSIDE);
+            trace::set_cause(Why::OUTSIDE);
+            return self.set.borrow_mut();
         }
         trace::set_cause(Why::OUTSIDE);
         let mut set = self.set.borrow_mut();
@@ -82,7 +86,9 @@ impl Tasks {
         if entry.course == Course::Aborted {
             drop(set);
             self.cancel(key);
+            return self.set.borrow_mut();
         }
+        set
     }
 
     #[inline]

@@ -142,16 +142,20 @@ mod tests {
     }
 
     #[test]
-    fn pass_ends_with_the_last_that_was_there_however_many_are_added() {
+    fn pass_has_as_many_left_as_its_phase_has_hooks_and_ends_with_them() {
         let mut hooks = Hooks::default();
-        let only = add(&mut hooks, Phase::Idle);
-        for phase in [Phase::Idle, Phase::Prepare] {
+        let [idle, first, second] = [Phase::Idle, Phase::Check, Phase::Check].map(|phase| add(&mut hooks, phase));
+        let left = |hooks: &Hooks| [Phase::Idle, Phase::Prepare, Phase::Check].map(|phase| hooks.pass(phase).left);
+        assert_eq!(left(&hooks), [1, 0, 2]);
+        hooks.remove(first);
+        assert_eq!(left(&hooks), [1, 0, 1]);
+        for (phase, only) in [(Phase::Idle, Some(idle)), (Phase::Prepare, None), (Phase::Check, Some(second))] {
             let mut pass = hooks.pass(phase);
-            let called = hooks.next(&mut pass).map(|_| pass.called);
-            assert_eq!(called, (phase == Phase::Idle).then_some(only));
-            add(&mut hooks, Phase::Prepare);
-            assert!(hooks.next(&mut pass).is_none());
-            hooks.remove(hooks.last);
+            assert_eq!(hooks.next(&mut pass).map(|_| pass.called), only);
+            let added = add(&mut hooks, phase);
+            assert!(hooks.next(&mut pass).is_none(), "who is added meanwhile waits for the next turn");
+            assert_eq!(pass.left, 0);
+            hooks.remove(added);
         }
     }
 

@@ -8,7 +8,7 @@
 //!   because it was woken. While it sleeps, the loop can tell what it waits for: its leaf left a note.
 //!
 //! After this, `runtime/src/sync/notify.rs` reads as the same idea with a line of waiters, and
-//! `runtime/src/task/cell.rs` shows the waker that a task really has.
+//! `runtime/src/task/address.rs` shows the waker that a task really has.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 

@@ -148,7 +148,10 @@ const ROOT: &[Room] = &[
 
 #[rustfmt::skip]
 const UNSAFE_ROOMS: &[(&str, &str)] = &[
-    ("runtime/src/task/cell.rs", "the one-allocation task: future and output share their place"),
+    ("runtime/src/task/address.rs", "a waker is a number"),
+    ("runtime/src/task/stage.rs", "the future of a task is pinned where it lies"),
+    ("runtime/src/task/tasks/task_ref.rs", "tasks are counted, and linked in a line, by one word each"),
+    ("runtime/src/task/tasks/wakes.rs", "a wake looks things up without a mark that it does"),
     ("runtime/src/sys/fork.rs",  "the C library is asked to count the forks of this process"),
     ("runtime/src/sys/fd.rs",    "a descriptor by its number: who started the process gives nothing else"),
 ];
@@ -158,6 +161,7 @@ const THREAD_LOCAL_ROOMS: &[(&str, &str)] = &[
     ("runtime/src/trace/mod.rs",        "who runs on this thread now"),
     ("runtime/src/holders.rs",          "the locks of this thread that were waited for"),
     ("runtime/src/task/tasks/wakes.rs", "the tasks that a waker finds when it is at home"),
+    ("runtime/src/task/tasks/task_ref.rs", "the memory of this thread's tasks that have gone"),
     ("runtime/src/context.rs",          "the thread's current core"),
 ];
 

@@ -114,16 +114,22 @@ impl<T> Arena<T> {
         self.insert_with(|_| value)
     }
 
+    /// The name of the value that is put in next.
+    #[inline]
+    pub(crate) fn next_key(&self) -> Key {
+        let index = u32::try_from(self.slots.vacant_key()).ok().filter(|index| *index != u32::MAX);
+        Key::new(index.expect("an arena holds fewer than 2^32 values"), self.next_stamp)
+    }
+
     /// Puts in a value that knows its own name.
     ///
     /// # Panics
     /// When it already holds 2^32 - 1 values.
     pub fn insert_with(&mut self, value: impl FnOnce(Key) -> T) -> Key {
-        let vacant = self.slots.vacant_entry();
-        let index = u32::try_from(vacant.key()).ok().filter(|index| *index != u32::MAX);
-        let key = Key::new(index.expect("an arena holds fewer than 2^32 values"), self.next_stamp);
+        let key = self.next_key();
         self.next_stamp = self.next_stamp.wrapping_add(1);
-        vacant.insert(Stamped { stamp: key.stamp(), value: value(key) });
+        let value = value(key);
+        self.slots.vacant_entry().insert(Stamped { stamp: key.stamp(), value });
         key
     }
 
@@ -134,6 +140,12 @@ impl<T> Arena<T> {
             Some(slot) if slot.stamp == key.stamp() => Some(&slot.value),
             _ => None,
         }
+    }
+
+    /// The value at that place, whatever its name.
+    #[must_use]
+    pub(crate) fn at(&self, index: u32) -> Option<&T> {
+        self.slots.get(index as usize).map(|slot| &slot.value)
     }
 
     /// The value of that name, to change, if it is still here.

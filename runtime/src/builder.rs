@@ -122,8 +122,9 @@ impl Builder {
     /// Makes the loop, for this thread.
     ///
     /// # Errors
-    /// When the kernel gives no descriptors for epoll and eventfd or no thread for the watchdog, when the bounds of the pool
-    /// are such that nothing would get done, or when `EVLOOP_POOL_THREADS` is to give them and is no number from 1 to 1,024.
+    /// When the kernel gives no descriptors for epoll and eventfd or no thread for the watchdog, when 4,096 loops live in this
+    /// process, when the bounds of the pool are such that nothing would get done, or when `EVLOOP_POOL_THREADS` is to give them
+    /// and is no number from 1 to 1,024.
     pub fn build(self) -> io::Result<Runtime> {
         let limits = self.pool.map_or_else(PoolLimits::from_environment, Ok)?;
         limits.check()?;
@@ -134,7 +135,7 @@ impl Builder {
             (false, _) => Clock::system(),
         };
         let bell = reactor.bell();
-        let core = Rc::new(Core::new(context::next_id(), clock, reactor, Pool::new(limits), self.seed));
+        let core = Rc::new(Core::new(context::next_id(), clock, reactor, Pool::new(limits), self.seed)?);
         self.observers.into_iter().for_each(|observer| core.observers.add(observer, &core.clock, core.seed));
         if let Some(watchdog) = self.watchdog {
             let watch = watchdog.watch(&core.board)?;

@@ -48,16 +48,16 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(id: u32, clock: Clock, mut reactor: Reactor, pool: Pool, seed: Option<u64>) -> Core {
+    pub(crate) fn new(id: u32, clock: Clock, mut reactor: Reactor, pool: Pool, seed: Option<u64>) -> io::Result<Core> {
         let board = Arc::new(Board::new((!clock.is_manual()).then(|| clock.origin())));
         let observers = Observers::none();
         let chance = seed.map_or_else(Chance::unforeseen, Chance::new);
         let order = seed.map(|_| chance.split());
-        let tasks = Tasks::observed(reactor.bell(), Rc::clone(&observers), Arc::clone(&board), order);
+        let tasks = Tasks::observed(reactor.bell(), Rc::clone(&observers), Arc::clone(&board), order)?;
         let mut timers = Timers::new();
         reactor.move_in(tasks.stamp());
         timers.move_in(tasks.stamp());
-        Core {
+        Ok(Core {
             id,
             clock: Rc::new(clock),
             tasks,
@@ -73,7 +73,7 @@ impl Core {
             made_in: Generation::current(),
             stop: Cell::new(false),
             closed: Cell::new(false),
-        }
+        })
     }
 
     /// # Errors

@@ -80,6 +80,7 @@ const NO_TASK: Key = Key::new(Key::NONE.index(), 0);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::Polled;
     use std::sync::Arc;
     use std::task::Wake;
 
@@ -94,8 +95,9 @@ mod tests {
         let waker = &Waker::from(Arc::new(Nothing));
         let (key, home) = (Key::new(3, 5), 7);
         let mut waiter = Waiter::NOBODY;
-        trace::begin_poll(key, home);
-        trace::set_waker(waker);
+        trace::replace_polled(Polled::nobody(home, waker.vtable()));
+        trace::begin_poll(key);
+        trace::set_waker(waker.data());
         assert!(waiter.become_who_polls(waker, home).is_some_and(|former| former.is_nobody()));
         assert!(matches!(waiter, Waiter::Task(known) if known == key));
         assert!(waiter.become_who_polls(waker, home).is_none(), "the same");

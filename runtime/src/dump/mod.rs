@@ -169,7 +169,7 @@ impl Core {
                 name: None,
                 spawned_at: None,
                 parent: Key::NONE,
-                waits_for: self.resolve_all(&tables, root.waits.also, root.waits.first),
+                waits_for: self.resolve_all(&tables, root.waits_also_for, root.waits_for),
                 polls: root.polls,
                 ..self.dump_task(&tables, Key::NONE, root.woken_by)
             });

@@ -69,7 +69,7 @@ impl Wake for Wakes {
 
 impl Task {
     pub(super) fn poll<F: Future + ?Sized>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
-        trace::begin_poll(Key::NONE, 0);
+        trace::begin_poll(Key::NONE);
         let polled = future.poll(&mut Context::from_waker(&Waker::from(Arc::clone(&self.0))));
         trace::end_poll();
         polled

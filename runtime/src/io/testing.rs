@@ -18,7 +18,7 @@ pub(super) fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
 pub(super) fn finish<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     for _ in 0..10_000 {
-        trace::begin_poll(Key::NONE, 0);
+        trace::begin_poll(Key::NONE);
         let polled = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         trace::end_poll();
         if let Poll::Ready(output) = polled {

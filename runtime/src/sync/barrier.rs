@@ -132,7 +132,7 @@ mod tests {
         let (a, b, c, barrier) = (Task::default(), Task::default(), Task::default(), Barrier::new(3));
         for round in 1..3 {
             let (mut one, mut two, mut three) = (barrier.wait(), barrier.wait(), barrier.wait());
-            trace::begin_poll(Key::NONE, 0);
+            trace::begin_poll(Key::NONE);
             assert_eq!(passed(a.poll(&mut one)), None);
             assert!(matches!(trace::end_poll_that_waits(), Wait::Barrier(_)));
             assert_eq!(passed(b.poll(&mut two)), None);

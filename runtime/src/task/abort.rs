@@ -41,12 +41,14 @@ impl AbortHandle {
     /// Whether the task has ended, in whatever way.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.tasks.is_finished(self.key)
+        self.tasks.task(self.key).is_none_or(|task| task.has_ended())
     }
 
     /// Ends the task where it waits: see [`JoinHandle::abort`].
     pub fn abort(&self) {
-        self.tasks.abort(self.key);
+        if let Some(task) = self.tasks.task(self.key) {
+            self.tasks.abort(&task);
+        }
     }
 }
 

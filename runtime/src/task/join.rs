@@ -1,7 +1,7 @@
 //! The other end of a task: wait for it, ask after it, abort it, or let it go.
 
 use super::abort::{AbortHandle, AbortOnDrop};
-use super::tasks::Tasks;
+use super::tasks::{TaskRef, Tasks};
 use crate::arena::Key;
 use std::any::Any;
 use std::marker::PhantomData;
@@ -28,25 +28,25 @@ use std::{fmt, panic};
 #[must_use = "dropping a handle detaches its task; say so with `drop` if that is meant"]
 pub struct JoinHandle<T> {
     tasks: Rc<Tasks>,
-    key: Key,
+    task: TaskRef,
     output: PhantomData<fn() -> T>,
 }
 
 impl<T> JoinHandle<T> {
-    pub(super) fn new(tasks: Rc<Tasks>, key: Key) -> JoinHandle<T> {
-        JoinHandle { tasks, key, output: PhantomData }
+    pub(super) fn new(tasks: Rc<Tasks>, task: TaskRef) -> JoinHandle<T> {
+        JoinHandle { tasks, task, output: PhantomData }
     }
 
     /// The task's key: what a trace and a dump call it.
     #[must_use]
     pub fn key(&self) -> Key {
-        self.key
+        self.task.key
     }
 
     /// Whether the task has ended, in whatever way. An aborted task ends when it would have been polled next.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.tasks.is_finished(self.key)
+        self.task.has_ended()
     }
 
     /// Ends the task where it waits: when it would be polled next its future is dropped instead, and the handle
@@ -61,13 +61,13 @@ impl<T> JoinHandle<T> {
     /// });
     /// ```
     pub fn abort(&self) {
-        self.tasks.abort(self.key);
+        self.tasks.abort(&self.task);
     }
 
     /// A way to end the task for somebody who does not wait for it.
     #[must_use]
     pub fn abort_handle(&self) -> AbortHandle {
-        AbortHandle::new(Rc::clone(&self.tasks), self.key)
+        AbortHandle::new(Rc::clone(&self.tasks), self.key())
     }
 
     /// The same claim, which ends the task when it is dropped, where this handle would let it run on.
@@ -78,7 +78,7 @@ impl<T> JoinHandle<T> {
     /// Ends the task here: its future has been dropped when this returns, unless it is being polled. Then it ends with
     /// that poll.
     pub(super) fn end_now(&self) {
-        self.tasks.end_now(self.key);
+        self.tasks.end_now(&self.task);
     }
 
     /// The name that the task was given, if any.
@@ -93,12 +93,12 @@ impl<T> JoinHandle<T> {
     /// ```
     #[must_use]
     pub fn name(&self) -> Option<Rc<str>> {
-        self.tasks.info(self.key)?.name
+        self.task.name.clone()
     }
 
     /// Lets the task count, or not, when the loop asks whether anything keeps it alive. A new task counts.
     pub fn set_referenced(&self, referenced: bool) {
-        self.tasks.set_referenced(self.key, referenced);
+        self.tasks.set_referenced(&self.task, referenced);
     }
 }
 
@@ -109,7 +109,7 @@ impl<T: 'static> Future for JoinHandle<T> {
     /// When polled again after it gave the output.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut output: Option<Self::Output> = None;
-        match self.tasks.poll_join(self.key, cx, &mut output) {
+        match self.tasks.poll_join(&self.task, cx, &mut output) {
             Poll::Ready(()) => Poll::Ready(output.expect("a handle gives its output once")),
             Poll::Pending => Poll::Pending,
         }
@@ -118,14 +118,14 @@ impl<T: 'static> Future for JoinHandle<T> {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        self.tasks.detach(self.key);
+        self.tasks.detach(&self.task);
     }
 }
 
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinHandle")
-            .field("task", &self.key)
+            .field("task", &self.key())
             .field("is_finished", &self.is_finished())
             .finish_non_exhaustive()
     }

@@ -11,36 +11,12 @@
 //! A loop that gets no letters does not even take the lock: the wish stands until a letter fulfils it, and that a letter
 //! has come is told by a flag. So a loop that was awakened by its sockets may be rung for once more than it needs, and
 //! pays nothing a turn.
-//!
-//! Mailboxes are never freed. A waker may outlive its loop by any time and still post, and a reference count for that
-//! would cost every task two locked operations in its life. Instead, a loop that goes leaves its mailbox to the next one
-//! (so there are as many as there were loops at one time), and each letter bears the stamp of the loop that it is for:
-//! mail for a former tenant is thrown away.
 
-use crate::arena::Key;
 use crate::loom::{AtomicBool, Mutex, lock};
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU32, AtomicU64};
-use std::sync::{Mutex as PlainMutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::{fmt, hint, mem};
-
-/// What one thread asks of a loop on another.
-pub(super) enum Letter {
-    /// Wake the task of that key, or the root if it is [`Key::NONE`].
-    Wake(Key),
-    /// Call this, on the loop's thread, between polls.
-    Call(Box<dyn FnOnce() + Send>),
-}
-
-impl fmt::Debug for Letter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Letter::Wake(key) => f.debug_tuple("Wake").field(key).finish(),
-            Letter::Call(_) => f.write_str("Call"),
-        }
-    }
-}
 
 /// A lock with letters, the tenant's stamp, and a bell.
 #[derive(Debug)]
@@ -63,7 +39,8 @@ struct Mail<L> {
     bell: Option<Waker>,
 }
 
-const VACANT: u64 = 0;
+/// The stamp of no loop.
+pub(super) const VACANT: u64 = 0;
 
 /// How often home looks for the next letter before it sleeps, with a pause of the processor's after each look: 0.8 µs in all
 /// where such a pause takes 40 ns.
@@ -115,11 +92,11 @@ impl<L> Mailbox<L> {
         letters
     }
 
-    /// Any thread: leaves a letter for the loop of that stamp, and rings if that is wished. A letter for a loop that has moved
-    /// out comes back.
-    pub(super) fn post(&self, tenant: u64, letter: L) -> Result<(), L> {
+    /// Any thread: leaves a letter for the loop of that stamp, or for whichever lives here, and rings if that is wished. It comes
+    /// back if there is no such loop.
+    pub(super) fn post(&self, tenant: Option<u64>, letter: L) -> Result<(), L> {
         let mut mail = lock(&self.mail);
-        if mail.tenant != tenant {
+        if mail.tenant == VACANT || tenant.is_some_and(|tenant| tenant != mail.tenant) {
             return Err(letter);
         }
         mail.letters.push(letter);
@@ -190,74 +167,6 @@ impl<L> Mailbox<L> {
     }
 }
 
-/// Mailboxes that no loop uses now.
-static VACANT_HOMES: PlainMutex<Vec<&'static Mailbox<Letter>>> = PlainMutex::new(Vec::new());
-
-/// The next loop's stamp: each has its own, for as long as the process lives.
-static NEXT_STAMP: AtomicU64 = AtomicU64::new(VACANT + 1);
-
-/// Where a loop can be reached, from any thread: its mailbox and its stamp.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Home {
-    mailbox: &'static Mailbox<Letter>,
-    stamp: u64,
-}
-
-impl Home {
-    /// A vacant mailbox, or a new one; `bell` wakes the loop's thread from where it blocks.
-    pub(super) fn move_in(bell: Waker) -> Home {
-        let vacant = vacant_homes().pop();
-        let mailbox = vacant.unwrap_or_else(|| Box::leak(Box::new(Mailbox::vacant())));
-        let stamp = NEXT_STAMP.fetch_add(1, Relaxed);
-        mailbox.open(stamp, bell);
-        Home { mailbox, stamp }
-    }
-
-    /// Leaves the mailbox to the next loop; letters not yet read come back.
-    pub(super) fn move_out(self) -> Vec<Letter> {
-        let letters = self.mailbox.close();
-        vacant_homes().push(self.mailbox);
-        letters
-    }
-
-    /// The stamp of the loop, which no other loop of this process shares.
-    #[inline]
-    pub(super) fn stamp(self) -> u64 {
-        self.stamp
-    }
-
-    /// Any thread. A letter for a loop that has moved out comes back.
-    pub(super) fn post(self, letter: Letter) -> Result<(), Letter> {
-        self.mailbox.post(self.stamp, letter)
-    }
-
-    /// Whether the loop is still there.
-    pub(super) fn is_open(self) -> bool {
-        self.mailbox.is_open(self.stamp)
-    }
-
-    /// Home: see [`Mailbox::try_sleep`].
-    #[inline]
-    pub(super) fn try_sleep(self) -> bool {
-        self.mailbox.try_sleep()
-    }
-
-    /// Home: see [`Mailbox::has_letters`].
-    #[inline]
-    pub(super) fn has_letters(self) -> bool {
-        self.mailbox.has_letters()
-    }
-
-    /// Home: see [`Mailbox::collect`].
-    pub(super) fn collect(self, into: &mut Vec<Letter>) {
-        self.mailbox.collect(into);
-    }
-}
-
-fn vacant_homes() -> MutexGuard<'static, Vec<&'static Mailbox<Letter>>> {
-    VACANT_HOMES.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -287,7 +196,7 @@ mod tests {
     }
 
     fn deliver(mailbox: &Mailbox<u8>) {
-        assert_eq!(mailbox.post(TENANT, 7), Ok(()));
+        assert_eq!(mailbox.post(Some(TENANT), 7), Ok(()));
         let mut letters = Vec::new();
         mailbox.collect(&mut letters);
         assert_eq!(letters, [7]);
@@ -297,11 +206,19 @@ mod tests {
     fn letter_that_is_there_before_home_sleeps_keeps_it_awake_and_rings_no_bell() {
         let (mailbox, bell) = mailbox();
         for _ in 0..2 * UNWATCHED {
-            assert_eq!(mailbox.post(TENANT, 8), Ok(()));
+            assert_eq!(mailbox.post(Some(TENANT), 8), Ok(()));
             assert!(!mailbox.try_sleep());
             mailbox.collect(&mut Vec::new());
         }
         assert_eq!(bell.0.load(Relaxed), 1);
+    }
+
+    #[test]
+    fn letter_for_whoever_lives_there_comes_back_only_where_nobody_does() {
+        let (mailbox, _) = mailbox();
+        assert_eq!([mailbox.post(None, 1), mailbox.post(Some(TENANT + 1), 2)], [Ok(()), Err(2)]);
+        assert_eq!(mailbox.close(), [1]);
+        assert_eq!(mailbox.post(None, 3), Err(3));
     }
 
     #[test]
@@ -322,7 +239,7 @@ mod tests {
         let (mailbox, _) = mailbox();
         mailbox.unwatched.store(0, Relaxed);
         for letter in 0..3 {
-            assert_eq!(mailbox.post(TENANT, letter), Ok(()));
+            assert_eq!(mailbox.post(Some(TENANT), letter), Ok(()));
             assert!(!mailbox.try_sleep());
             assert_eq!(mailbox.unwatched.load(Relaxed), 0);
             mailbox.collect(&mut Vec::new());
@@ -369,7 +286,7 @@ mod loom_tests {
 
     fn post(mailbox: &Arc<Mailbox<u8>>, letter: u8) -> thread::JoinHandle<Result<(), u8>> {
         let mailbox = Arc::clone(mailbox);
-        thread::spawn(move || mailbox.post(TENANT, letter))
+        thread::spawn(move || mailbox.post(Some(TENANT), letter))
     }
 
     fn collect(mailbox: &Mailbox<u8>) -> Vec<u8> {

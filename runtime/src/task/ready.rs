@@ -11,11 +11,10 @@
 //! and once somebody has asked for the next turn, nobody is polled who was woken in this batch. So nobody starves, and a
 //! task that yields sees all those polled that were ready, before it goes on.
 
-use crate::arena::Key;
+use super::tasks::{Line, TaskRef};
 use crate::chance::Chance;
 use crate::trace::Why;
-use std::collections::VecDeque;
-use std::mem;
+use std::cell::Cell;
 
 /// How many polls a batch may grow to by tasks that are woken while it runs.
 ///
@@ -23,100 +22,124 @@ use std::mem;
 /// nothing. Two tasks that hand each other a word would pay that for every word, if only those counted that were queued
 /// when the batch began. With 128 it is a fifth of a poll's cost, and a packet that comes meanwhile waits for no more
 /// than these polls, or for those that were queued before it.
-pub(super) const POLLS_PER_BATCH: usize = 128;
+pub(super) const POLLS_PER_BATCH: u64 = 128;
 
-/// A task in the queue, and why.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ready {
-    pub(super) key: Key,
-    pub(super) why: Why,
-}
-
-/// How far a batch has come.
+/// How far a batch goes, told by how many have left the queue since that was made.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Progress {
-    /// How many may still be polled in it.
-    polls_left: usize,
-    /// How many of these polls are for those who were woken since it began.
-    spare: usize,
+struct Batch {
+    /// When it ends.
+    end: u64,
+    /// When all those have been polled who were queued when it began.
+    found: u64,
 }
 
-/// The run queue of one thread, and how far its batch has come.
+/// The batch around another one, as it was when that one began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Former {
+    batch: Batch,
+    popped: u64,
+}
+
+/// The run queue of one thread, and its batch.
 pub(super) struct RunQueue {
-    ready: VecDeque<Ready>,
-    progress: Progress,
+    line: Line,
+    /// How many have been put in, and how many have left: their difference is in it.
+    pushed: Cell<u64>,
+    popped: Cell<u64>,
+    batch: Cell<Batch>,
     /// Who is next is drawn.
     chance: Option<Chance>,
 }
 
 impl RunQueue {
     pub(super) fn new(chance: Option<Chance>) -> RunQueue {
-        RunQueue { ready: VecDeque::new(), progress: Progress::default(), chance }
+        RunQueue {
+            line: Line::default(),
+            pushed: Cell::default(),
+            popped: Cell::default(),
+            batch: Cell::default(),
+            chance,
+        }
     }
 
+    /// Puts a task in, unless it is; whether it was not.
     #[inline]
-    pub(super) fn push(&mut self, ready: Ready) {
-        self.ready.push_back(ready);
+    pub(super) fn push(&self, task: &TaskRef, why: Why) -> bool {
+        let is_new = self.line.push(task, why);
+        if is_new {
+            self.pushed.set(self.pushed.get() + 1);
+        }
+        is_new
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "as many lie in memory")]
     pub(super) fn len(&self) -> usize {
-        self.ready.len()
+        (self.pushed.get() - self.popped.get()) as usize
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.ready.is_empty()
+        self.len() == 0
     }
 
     /// Those who stand in it, longest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Ready> {
-        self.ready.iter()
+    pub(super) fn to_vec(&self) -> Vec<TaskRef> {
+        self.line.to_vec()
     }
 
-    pub(super) fn clear(&mut self) {
-        self.ready.clear();
+    pub(super) fn clear(&self) {
+        while self.pop().is_some() {}
     }
 
-    /// How far the batch had come that was under way comes back: that of a task in whose poll this one is run.
-    pub(super) fn begin_batch(&mut self) -> Progress {
-        let (found, polls_left) = (self.len(), self.len().max(POLLS_PER_BATCH));
-        mem::replace(&mut self.progress, Progress { polls_left, spare: polls_left - found })
+    /// The one that was under way comes back: that of a task in whose poll this one is run.
+    pub(super) fn begin_batch(&self) -> Former {
+        let (popped, pushed) = (self.popped.get(), self.pushed.get());
+        let batch = Batch { end: pushed.max(popped + POLLS_PER_BATCH), found: pushed };
+        Former { batch: self.batch.replace(batch), popped }
     }
 
-    /// A batch is over, and that one goes on which was under way when it began.
-    pub(super) fn end_batch(&mut self, former: Progress) {
-        self.progress = former;
+    /// A batch is over, and that one goes on which was under way when it began; for which those do not count who were polled
+    /// meanwhile.
+    pub(super) fn end_batch(&self, former: Former) {
+        let meanwhile = self.popped.get() - former.popped;
+        let Batch { end, found } = former.batch;
+        self.batch.set(Batch { end: end + meanwhile, found: found + meanwhile });
     }
 
     /// A task of this batch waits for its next turn: those who have been woken in it do, too.
     #[inline]
-    pub(super) fn want_turn(&mut self) {
-        let Progress { polls_left, spare } = &mut self.progress;
-        *polls_left = polls_left.saturating_sub(*spare);
-        *spare = 0;
+    pub(super) fn want_turn(&self) {
+        let Batch { end, found } = self.batch.get();
+        self.batch.set(Batch { end: end.min(found), found });
     }
 
-    /// Who is polled next in this batch, if that is not over.
+    /// Who is polled next in this batch, if that is not over, and why.
     #[inline]
-    pub(super) fn next(&mut self) -> Option<Ready> {
+    pub(super) fn next(&self) -> Option<(TaskRef, Why)> {
         if self.chance.is_some() {
             self.draw();
         }
-        self.progress.polls_left = self.progress.polls_left.checked_sub(1)?;
-        self.ready.pop_front()
+        if self.popped.get() >= self.batch.get().end { None } else { self.pop() }
+    }
+
+    #[inline]
+    fn pop(&self) -> Option<(TaskRef, Why)> {
+        let first = self.line.pop()?;
+        self.popped.set(self.popped.get() + 1);
+        Some(first)
     }
 
     /// Has one stand first who is drawn: by the way of [`next`](RunQueue::next), which so costs the others nothing.
     #[cold]
-    fn draw(&mut self) {
-        let Progress { polls_left, spare } = self.progress;
-        let found = polls_left.saturating_sub(spare).min(self.len());
-        let among = if spare == 0 { found } else { self.len() };
+    fn draw(&self) {
+        let (Batch { end, found }, popped) = (self.batch.get(), self.popped.get());
+        let found_left = usize::try_from(found.saturating_sub(popped)).unwrap_or(usize::MAX).min(self.len());
+        let among = if end > found { self.len() } else { found_left };
         let Some(chance) = self.chance.as_ref().filter(|_| among > 0) else { return };
         let place = chance.below(among);
-        self.progress.spare -= usize::from(place >= found);
-        if let Some(drawn) = self.ready.remove(place) {
-            self.ready.push_front(drawn);
+        if place >= found_left {
+            self.batch.set(Batch { end, found: found + 1 }); // as many are left of them
         }
+        self.line.bring_forward(place);
     }
 }
 
@@ -125,20 +148,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn ready(index: usize) -> Ready {
-        Ready { key: Key::new(u32::try_from(index).unwrap(), 0), why: Why::OUTSIDE }
-    }
-
     /// The places that are polled in a batch of so many; each of them wakes the next one, and `yields` asks for its turn.
     fn batch(seed: Option<u64>, queued: usize, yields: Option<usize>) -> Vec<usize> {
-        let mut queue = RunQueue::new(seed.map(Chance::new));
-        (0..queued).for_each(|index| queue.push(ready(index)));
+        let queue = RunQueue::new(seed.map(Chance::new));
+        let push = |index| assert!(queue.push(&TaskRef::numbered(index), Why::OUTSIDE));
+        (0..queued).for_each(push);
         let mut polled = Vec::new();
         queue.begin_batch();
-        while let Some(Ready { key, .. }) = queue.next() {
-            let index = key.index() as usize;
+        while let Some((task, _)) = queue.next() {
+            let index = task.key.index() as usize;
             polled.push(index);
-            queue.push(ready(queued + polled.len() - 1));
+            push(queued + polled.len() - 1);
             if yields == Some(index) {
                 queue.want_turn();
             }

@@ -1,22 +1,26 @@
 //! The engine by itself, turned by hand: no loop, no kernel, no clock.
 //!
 //! Each file is for a room of the code under test: `batch` for the order of polls and the end of a batch; `wakes` for
-//! wakes and for wakers that outlive their tasks; `mailbox` for the bell and for what comes by a door; `cell` for
+//! wakes and for wakers that outlive their tasks; `mailbox` for the bell and for what comes by a door; `stage` for
 //! panics and drops of futures and outputs; `abort` for tasks that are aborted; `joins` for handles and who awaits
-//! them; `entry` for what is known of a task; `shut_down` for the end of all of them. The rooms `ready`, `state` and
-//! `mailbox` have tests beside their code as well, and `root` is tested with the loop around it, in
-//! `tests/turn_order.rs`.
+//! them; `task` for what is known of one; `observed` for those who look on; `shut_down` for the end of all of them. The
+//! rooms `address`, `home`, `mailbox`, `posted`, `ready`, `shelf` and `task_ref` have tests beside their code as well, and
+//! `root` is tested with the loop around it, in `tests/turn_order.rs`.
 
 mod abort;
 mod batch;
-mod cell;
-mod entry;
 mod joins;
 mod mailbox;
+mod observed;
 mod shut_down;
+mod stage;
+mod task;
 mod wakes;
 
 use super::{JoinError, JoinHandle, Tasks};
+use crate::board::Board;
+use crate::clock::Clock;
+use crate::observer::{Observer, Observers};
 use std::cell::{Cell, RefCell};
 use std::panic::resume_unwind;
 use std::pin::Pin;
@@ -124,6 +128,12 @@ impl Future for Probe {
 
 fn tasks() -> Rc<Tasks> {
     Tasks::new(Waker::noop().clone())
+}
+
+fn tasks_observed_by(observer: Rc<dyn Observer>) -> Rc<Tasks> {
+    let observers = Observers::none();
+    observers.add(observer, &Rc::new(Clock::manual()), None);
+    Tasks::observed(Waker::noop().clone(), observers, Arc::new(Board::new(None)), None).expect("few loops live")
 }
 
 /// Mail, then one batch.

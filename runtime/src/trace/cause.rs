@@ -45,6 +45,8 @@ impl Why {
     pub(crate) const TIMER: Why = Why::other(3);
     pub(crate) const MAIL: Why = Why::other(4);
     pub(crate) const OUTSIDE: Why = Why::other(5);
+    /// Of who has not been woken.
+    pub(crate) const NEVER: Why = Why::other(6);
 
     /// That task, or with [`Key::NONE`] the future of `block_on`.
     #[inline]

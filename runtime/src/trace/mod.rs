@@ -39,8 +39,10 @@ struct Notes {
     cause: Cell<Why>,
     /// The stamp of the loop whose task a cause names, and which polled last on this thread.
     home: Cell<u64>,
-    /// The waker of the poll under way, or of the last: what [`Waker::data`] and [`Waker::vtable`] say of it.
-    waker: Cell<(*const (), *const RawWakerVTable)>,
+    /// What [`Waker::data`] says of the waker of the poll under way, or of the last, and what [`Waker::vtable`] says of all
+    /// wakers of that loop.
+    waker: Cell<*const ()>,
+    wakers: Cell<*const RawWakerVTable>,
     /// The two of [`Waits`].
     first: Cell<Option<Wait>>,
     also: Cell<Option<Wait>>,
@@ -52,7 +54,8 @@ thread_local! {
         Notes {
             cause: Cell::new(Why::OUTSIDE),
             home: Cell::new(u64::MAX),
-            waker: Cell::new((ptr::null(), ptr::null())),
+            waker: Cell::new(ptr::null()),
+            wakers: Cell::new(ptr::null()),
             first: Cell::new(Some(Wait::Unknown)),
             also: Cell::new(None),
             budget: Cell::new(OPERATIONS_PER_POLL),
@@ -208,23 +211,57 @@ pub(crate) fn set_cause(cause: Why) {
     NOTES.with(|notes| notes.cause.set(cause));
 }
 
-/// A poll of that task begins, in the loop of that stamp: a fresh budget, nothing waited for, and the task as the cause of what
-/// it wakes.
+/// Who is polled, and whose task that is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Polled {
+    cause: Why,
+    home: u64,
+    waker: *const (),
+    wakers: *const RawWakerVTable,
+}
+
+impl Polled {
+    /// Nobody yet, of the loop of that stamp, whose wakers have that table.
+    pub(crate) fn nobody(home: u64, wakers: *const RawWakerVTable) -> Polled {
+        Polled { cause: Why::OUTSIDE, home, waker: ptr::null(), wakers }
+    }
+}
+
+/// Notes that somebody else is polled from now on; who was comes back, to be noted again when that is over.
+pub(crate) fn replace_polled(Polled { cause, home, waker, wakers }: Polled) -> Polled {
+    NOTES.with(|notes| Polled {
+        cause: notes.cause.replace(cause),
+        home: notes.home.replace(home),
+        waker: notes.waker.replace(waker),
+        wakers: notes.wakers.replace(wakers),
+    })
+}
+
+/// A poll of that task begins: a fresh budget, nothing waited for, and the task as the cause of what it wakes.
 #[inline]
-pub(crate) fn begin_poll(task: Key, home: u64) {
+pub(crate) fn begin_poll(task: Key) {
     NOTES.with(|notes| {
-        notes.home.set(home);
         notes.cause.set(Why::task(task));
         notes.first.set(Some(Wait::Unknown));
-        notes.also.set(None);
-        notes.budget.set(OPERATIONS_PER_POLL);
+        // What stands as it should is not written again: of writes a poll has more than the processor hides.
+        if notes.also.get().is_some() {
+            notes.also.set(None);
+        }
+        fill(&notes.budget);
     });
 }
 
-/// The poll that has begun is given this waker.
 #[inline]
-pub(crate) fn set_waker(waker: &Waker) {
-    NOTES.with(|notes| notes.waker.set((waker.data(), ptr::from_ref(waker.vtable()))));
+fn fill(budget: &Cell<u32>) {
+    if budget.get() != OPERATIONS_PER_POLL {
+        budget.set(OPERATIONS_PER_POLL);
+    }
+}
+
+/// The poll that has begun is given a waker with this data.
+#[inline]
+pub(crate) fn set_waker(data: *const ()) {
+    NOTES.with(|notes| notes.waker.set(data));
 }
 
 /// The task that this waker wakes, if it is the one that is being polled, in the loop of that stamp, and the waker is that of
@@ -235,7 +272,8 @@ pub(crate) fn task_of(waker: &Waker, home: u64) -> Option<Key> {
     NOTES.with(|notes| {
         let why = notes.cause.get();
         let polled = why.is_task() && notes.home.get() == home;
-        (polled && notes.waker.get() == (waker.data(), ptr::from_ref(waker.vtable()))).then_some(why.0)
+        let is_its_own = notes.waker.get() == waker.data() && ptr::eq(notes.wakers.get(), waker.vtable());
+        (polled && is_its_own).then_some(why.0)
     })
 }
 
@@ -243,7 +281,7 @@ pub(crate) fn task_of(waker: &Waker, home: u64) -> Option<Key> {
 #[inline]
 pub(crate) fn end_poll() -> bool {
     NOTES.with(|notes| {
-        notes.budget.set(OPERATIONS_PER_POLL);
+        fill(&notes.budget);
         matches!(notes.first.get(), Some(Wait::Turn))
     })
 }
@@ -269,10 +307,15 @@ pub(crate) fn waits() -> Waits {
 
 /// As [`waits`], to where that is kept.
 #[inline]
-pub(crate) fn copy_waits(to: &mut Waits) {
+pub(crate) fn copy_waits(first: &Cell<Option<Wait>>, also: &Cell<Option<Wait>>) {
     NOTES.with(|notes| {
-        to.first = notes.first.get();
-        to.also = notes.also.get();
+        match notes.first.get() {
+            Some(Wait::Turn) => first.set(Some(Wait::Turn)),
+            wait => first.set(wait),
+        }
+        if notes.also.get().is_some() || also.get().is_some() {
+            also.set(notes.also.get());
+        }
     });
 }
 
@@ -289,13 +332,13 @@ mod tests {
     #[test]
     fn second_note_of_a_poll_keeps_the_first_and_who_knows_better_does_not() {
         let [one, two, three] = [1, 2, 3].map(|index| Wait::Timer(Key::new(index, 0)));
-        begin_poll(Key::NONE, 0);
+        begin_poll(Key::NONE);
         waits_for(one);
         assert_eq!(waits(), Waits { first: Some(one), also: None });
         waits_for(two);
         waits_rather_for(three);
         assert_eq!(waits(), Waits { first: Some(three), also: Some(one) });
-        begin_poll(Key::NONE, 0);
+        begin_poll(Key::NONE);
         waits_for_more();
         waits_for(one);
         assert_eq!(waits(), Waits { first: Some(one), also: Some(Wait::Unknown) });
@@ -305,7 +348,7 @@ mod tests {
     fn budget_ends_after_its_operations_and_is_full_in_the_next_poll() {
         let mut cx = Context::from_waker(Waker::noop());
         for _ in 0..2 {
-            begin_poll(Key::NONE, 0);
+            begin_poll(Key::NONE);
             let granted = (0..1_000).take_while(|_| poll_budget(&mut cx).is_ready()).count();
             assert_eq!(granted, OPERATIONS_PER_POLL as usize);
             assert!(end_poll(), "it waits for its next turn");
@@ -327,7 +370,7 @@ mod tests {
     fn bytes_moved_count_as_operations() {
         let mut cx = Context::from_waker(Waker::noop());
         for (bytes, polls) in [(100, 128), (2047, 128), (2048, 64), (65_536, 4), (usize::MAX, 1)] {
-            begin_poll(Key::NONE, 0);
+            begin_poll(Key::NONE);
             let granted = (0..1_000).take_while(|_| {
                 let ready = poll_budget(&mut cx).is_ready();
                 charge_bytes(bytes);

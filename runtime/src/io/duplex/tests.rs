@@ -20,7 +20,7 @@ struct Task(Arc<Wakes>);
 
 impl Task {
     fn poll<F: Future + Unpin>(&self, mut future: F) -> Poll<F::Output> {
-        trace::begin_poll(crate::arena::Key::NONE, 0);
+        trace::begin_poll(crate::arena::Key::NONE);
         let waker = Waker::from(Arc::clone(&self.0));
         let polled = std::pin::pin!(&mut future).poll(&mut Context::from_waker(&waker));
         trace::end_poll();
@@ -136,7 +136,7 @@ fn end_that_is_dropped_keeps_no_waker() {
 #[test]
 fn writer_that_never_waits_lets_others_run() {
     let (mut reader, mut writer) = simplex(1);
-    trace::begin_poll(crate::arena::Key::NONE, 0);
+    trace::begin_poll(crate::arena::Key::NONE);
     let mut cx = Context::from_waker(Waker::noop());
     let mut moves = 0;
     while writer.poll_write(&mut cx, b"x").is_ready() && reader.poll_read(&mut cx, &mut [0; 1]).is_ready() {

@@ -9,7 +9,7 @@ fn every_receiver_gets_every_message_and_is_woken_once_a_wait() {
     let mut two = sender.subscribe();
     {
         let (mut first, mut second) = (one.recv(), two.recv());
-        trace::begin_poll(Key::NONE, 0);
+        trace::begin_poll(Key::NONE);
         assert!(a.poll(&mut first).is_pending() && b.poll(&mut second).is_pending());
         assert!(matches!(trace::end_poll_that_waits(), Wait::Receive(_)));
         assert_eq!((sender.send(1), sender.send(2)), (Ok(2), Ok(2)));
@@ -127,7 +127,7 @@ fn clone_of_a_message_may_come_back_to_the_channel() {
 fn endless_messages_do_not_hold_the_loop() {
     let (task, (sender, mut receiver)) = (Task::default(), channel(200));
     assert!((0..200).all(|number| sender.send(number).is_ok()));
-    trace::begin_poll(Key::NONE, 0);
+    trace::begin_poll(Key::NONE);
     let taken = (0..1_000).take_while(|_| task.poll(&mut receiver.recv()).is_ready()).count();
     assert_eq!(taken, OPERATIONS_PER_POLL as usize);
     assert_eq!(trace::end_poll_that_waits(), Wait::Turn);

@@ -17,7 +17,7 @@ impl Wake for Named {
 fn cancel_wakes_all_who_wait_and_is_told_to_all_who_come() {
     let (a, b, token) = (Task::default(), Task::default(), CancellationToken::new());
     let (mut first, mut second) = (token.cancelled(), token.clone().cancelled_owned());
-    trace::begin_poll(Key::NONE, 0);
+    trace::begin_poll(Key::NONE);
     assert!(a.poll(&mut first).is_pending() && b.poll(&mut second).is_pending());
     assert!(matches!(trace::end_poll_that_waits(), Wait::Cancel(_)));
     token.cancel();

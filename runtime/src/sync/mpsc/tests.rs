@@ -228,7 +228,7 @@ fn full_channel_lets_a_poll_take_its_budget_and_no_more() {
     let (task, (sender, mut receiver)) = (Task::default(), channel(room));
     (0..room).for_each(|n| sender.try_send(n).unwrap());
 
-    trace::begin_poll(Key::NONE, 0);
+    trace::begin_poll(Key::NONE);
     let taken = std::iter::from_fn(|| match task.poll(&mut receiver.recv()) {
         Poll::Ready(message) => message,
         Poll::Pending => None,
@@ -241,7 +241,7 @@ fn full_channel_lets_a_poll_take_its_budget_and_no_more() {
 #[test]
 fn receivers_that_wait_take_nothing_from_the_budget() {
     let (task, (_sender, mut receiver)) = (Task::default(), channel::<u8>(1));
-    trace::begin_poll(Key::NONE, 0);
+    trace::begin_poll(Key::NONE);
     for _ in 0..=OPERATIONS_PER_POLL {
         assert_eq!(task.poll(&mut receiver.recv()), Poll::Pending);
     }
@@ -255,7 +255,7 @@ fn reserved_room_is_nobody_elses_until_it_is_used_or_given_back() {
     let permit = sender.try_reserve().unwrap();
     assert_eq!((sender.room(), sender.len(), sender.try_send(1)), (0, 0, Err(TrySendError::Full(1))));
     let (mut reserve, mut send) = (sender.reserve(), sender.send(3));
-    trace::begin_poll(Key::NONE, 0);
+    trace::begin_poll(Key::NONE);
     assert!(a.poll(&mut reserve).is_pending());
     assert!(matches!(trace::end_poll_that_waits(), Wait::Send(_)));
     assert_eq!(b.poll(&mut send), Poll::Pending);

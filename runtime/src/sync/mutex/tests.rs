@@ -7,7 +7,7 @@ fn second_task_waits_for_the_first_and_finds_what_it_left() {
     let (task, mutex) = (Task::default(), Mutex::new(1));
     let mut held = mutex.try_lock().unwrap();
     let mut waiting = mutex.lock();
-    trace::begin_poll(crate::arena::Key::NONE, 0);
+    trace::begin_poll(crate::arena::Key::NONE);
     assert!(task.poll(&mut waiting).is_pending());
     assert!(matches!(trace::end_poll_that_waits(), Wait::Lock(..)));
     *held = 2;

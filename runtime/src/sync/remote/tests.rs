@@ -12,7 +12,7 @@ const SENT: Poll<Result<(), SendError<u8>>> = Poll::Ready(Ok(()));
 #[test]
 fn message_wakes_the_receiver_once_for_each_wait() {
     let (task, (sender, mut receiver)) = (Task::default(), channel(4));
-    trace::begin_poll(Key::NONE, 0);
+    trace::begin_poll(Key::NONE);
     assert_eq!(task.poll(&mut receiver.recv()), Poll::Pending);
     assert!(matches!(trace::end_poll_that_waits(), Wait::Receive(_)));
     sender.try_send(1).unwrap();
@@ -27,7 +27,7 @@ fn waiting_senders_are_served_in_order_and_nobody_overtakes() {
     let (a, b, (sender, mut receiver)) = (Task::default(), Task::default(), channel(1));
     let (mut first, mut second) = (sender.send(1), sender.send(2));
     sender.try_send(0).unwrap();
-    trace::begin_poll(Key::NONE, 0);
+    trace::begin_poll(Key::NONE);
     assert!(a.poll(&mut first).is_pending() && b.poll(&mut second).is_pending());
     assert!(matches!(trace::end_poll_that_waits(), Wait::Send(_)));
     assert_eq!(receiver.try_recv(), Ok(0));
@@ -108,7 +108,7 @@ fn many_that_are_taken_at_once_make_room_for_as_many_who_wait() {
 fn full_channel_lets_a_poll_take_its_budget_and_no_more() {
     let (task, (sender, mut receiver)) = (Task::default(), unbounded());
     (0..=OPERATIONS_PER_POLL).for_each(|n| sender.send(n).unwrap());
-    trace::begin_poll(Key::NONE, 0);
+    trace::begin_poll(Key::NONE);
     let taken = (0..1_000).take_while(|_| task.poll(&mut receiver.recv()).is_ready()).count();
     assert_eq!(taken, OPERATIONS_PER_POLL as usize);
     assert_eq!(trace::end_poll_that_waits(), Wait::Turn);
@@ -136,7 +136,7 @@ fn threads_hand_each_other_more_than_there_is_room_for_and_more_than_a_budget() 
 #[test]
 fn call_that_would_block_a_task_is_refused() {
     let (sender, mut receiver) = channel(1);
-    trace::begin_poll(Key::NONE, 0);
+    trace::begin_poll(Key::NONE);
     sender.blocking_send(1).expect("there is room, so it does not block");
     let refused = catch_unwind(AssertUnwindSafe(|| sender.blocking_send(2))).unwrap_err();
     assert!(refused.downcast_ref::<&str>().unwrap().contains("would hold the loop"));

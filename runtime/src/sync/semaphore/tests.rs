@@ -131,7 +131,7 @@ fn permits_of_different_semaphores_are_not_merged() {
 #[test]
 fn endless_permits_do_not_hold_the_loop() {
     let (task, semaphore) = (Task::default(), Semaphore::new(1));
-    trace::begin_poll(crate::arena::Key::NONE, 0);
+    trace::begin_poll(crate::arena::Key::NONE);
     let granted = (0..1_000).take_while(|_| has(&task.poll(&mut semaphore.acquire()))).count();
     assert_eq!(granted, OPERATIONS_PER_POLL as usize);
     assert_eq!(trace::end_poll_that_waits(), Wait::Turn);
@@ -140,7 +140,7 @@ fn endless_permits_do_not_hold_the_loop() {
 #[test]
 fn one_that_waits_says_so() {
     let (task, semaphore) = (Task::default(), Semaphore::new(0));
-    trace::begin_poll(crate::arena::Key::NONE, 0);
+    trace::begin_poll(crate::arena::Key::NONE);
     assert!(task.poll(&mut semaphore.acquire()).is_pending());
     assert!(matches!(trace::end_poll_that_waits(), Wait::Semaphore(..)));
 }
@@ -225,7 +225,7 @@ proptest! {
         let mut twin = Twin { permits: 2, ..Twin::default() };
         let (mut waiting, mut held, mut next_id) = (Vec::new(), Vec::new(), 0);
         for op in ops {
-            trace::begin_poll(crate::arena::Key::NONE, 0); // a full budget
+            trace::begin_poll(crate::arena::Key::NONE); // a full budget
             match op {
                 Op::Acquire(wanted) => {
                     let mut future = semaphore.acquire_many(wanted);

@@ -11,7 +11,7 @@ const ENDED: Poll<Result<(), RecvError>> = Poll::Ready(Err(RecvError(())));
 fn many_changes_are_one_and_the_latest_is_seen() {
     let (task, (sender, mut receiver)) = (Task::default(), channel(0));
     let mut changed = receiver.changed();
-    trace::begin_poll(Key::NONE, 0);
+    trace::begin_poll(Key::NONE);
     assert!(task.poll(&mut changed).is_pending());
     assert!(matches!(trace::end_poll_that_waits(), Wait::Change(_)));
     sender.send(1).unwrap();

@@ -1,24 +1,33 @@
 //! How tasks are polled and ended: the loop of the loop.
 
-use super::super::cell::TaskRef;
-use super::super::ready::{Progress, Ready};
-use super::entry::Course;
-use super::{Set, Tasks};
+use super::super::address::Address;
+use super::super::ready::Former;
+use super::super::stage::Stage;
+use super::task::{Course, Task};
+use super::{TaskRef, Tasks};
 use crate::arena::Key;
 use crate::board::{At, Number};
-use crate::trace::{self, Why};
-use std::cell::RefMut;
-use std::mem;
+use crate::trace::{self, Polled, Why};
+use crate::waiter::Waiter;
 
 /// A batch under way, until it is over, perhaps by a panic of the future of `block_on`.
 struct Batch<'a> {
     tasks: &'a Tasks,
-    former: Progress,
+    around: Former,
+    notes: Polled,
+}
+
+impl Batch<'_> {
+    fn begin(tasks: &Tasks) -> Batch<'_> {
+        let polled = Polled::nobody(tasks.home.stamp(), Address::wakers());
+        Batch { tasks, around: tasks.ready.begin_batch(), notes: trace::replace_polled(polled) }
+    }
 }
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
-        self.tasks.set.borrow_mut().ready.end_batch(self.former);
+        trace::replace_polled(self.notes);
+        self.tasks.ready.end_batch(self.around);
     }
 }
 
@@ -31,84 +40,64 @@ impl Tasks {
     /// Polls one batch. Where the future of `block_on` stands in it, `poll_root` is called; when that says that the future
     /// is done, the batch ends, with `true`.
     pub(crate) fn run_batch_and_root(&self, poll_root: &mut dyn FnMut(Why) -> bool) -> bool {
-        let _batch = Batch { tasks: self, former: self.set.borrow_mut().ready.begin_batch() };
-        let mut set = self.set.borrow_mut();
-        loop {
-            let Set { live, ready } = &mut *set;
-            let Some(Ready { key, why }) = ready.next() else { return false };
-            let Some(entry) = live.get_mut(key) else {
-                drop(set);
-                if key == Key::NONE {
-                    self.root.queued.set(false);
-                    if poll_root(why) {
-                        return true;
-                    }
-                }
-                set = self.set.borrow_mut();
-                continue;
-            };
-            entry.queued = false; // before the poll, in which it may be woken again
-            if entry.course != Course::Running {
-                drop(set);
-                self.board.set_at(At::Task(key)); // dropping its future is its affair, too
-                self.cancel(key);
-                set = self.set.borrow_mut();
-                continue;
+        let _batch = Batch::begin(self);
+        while let Some((task, why)) = self.ready.next() {
+            if task.key != Key::NONE {
+                self.run(&task, why);
+            } else if poll_root(why) {
+                return true;
             }
-            entry.woken_by = why;
-            entry.polls += 1;
-            let task = entry.task.take().expect("a task is polled by one batch at a time");
-            drop(set);
-            set = self.run(key, why, task);
         }
+        false
     }
 
-    /// Polls one task: the place that every poll passes. What follows is the next poll, and so the set comes back borrowed.
+    /// Polls one task: the place that every poll passes.
     #[inline]
-    fn run(&self, key: Key, why: Why, mut task: TaskRef) -> RefMut<'_, Set> {
-        self.begin_poll(key, why);
-        let ended = task.run();
-        let wants_turn = self.end_poll(key, ended);
-
-        if ended {
-            self.end(key, task); // wakes who joins, and is the cause of that
+    fn run(&self, task: &TaskRef, why: Why) {
+        if task.course.get() == Course::Running {
+            self.begin_poll(task, why);
+            let ended = task.play(|stage| stage.poll(task.address)).expect("a task is polled by one batch at a time");
+            if ended {
+                task.course.set(Course::Ended); // before anybody is told, who might end it once more
+            }
+            self.end_poll(task, ended);
+            if ended {
+                return self.end(task); // wakes who joins, and is the cause of that
+            }
+        } else {
+            self.board.set_at(At::Task(task.key)); // dropping its future is its affair, too
+        }
+        if task.course.get() != Course::Running {
             trace::set_cause(Why::OUTSIDE);
-            return self.set.borrow_mut();
+            self.cancel(task);
         }
-        trace::set_cause(Why::OUTSIDE);
-        let mut set = self.set.borrow_mut();
-        if wants_turn {
-            set.ready.want_turn();
-        }
-        let entry = set.live.get_mut(key).expect("a running task stays in the set");
-        entry.task = Some(task);
-        trace::copy_waits(&mut entry.waits);
-        if entry.course == Course::Aborted {
-            drop(set);
-            self.cancel(key);
-            return self.set.borrow_mut();
-        }
-        set
     }
 
     #[inline]
-    pub(super) fn begin_poll(&self, key: Key, why: Why) {
+    pub(super) fn begin_poll(&self, task: &Task, why: Why) {
+        task.woken_by.set(why);
+        task.polls.set(task.polls.get() + 1);
         self.board.add(Number::Polls, 1);
-        self.board.set_at(At::Task(key));
-        if self.observers.any() {
-            self.tell_poll_begins(key, why);
+        if self.lookout.get().is_some() {
+            self.board.set_at(At::Task(task.key));
         }
-        trace::begin_poll(key, self.home.stamp());
+        if self.observers.any() {
+            self.tell_poll_begins(task.key, why);
+        }
+        trace::begin_poll(task.key);
     }
 
-    /// Whether the task waits for its next turn.
     #[inline]
-    pub(super) fn end_poll(&self, key: Key, ended: bool) -> bool {
-        let wants_turn = trace::end_poll();
-        if self.observers.any() {
-            self.tell_poll_ended(key, ended);
+    pub(super) fn end_poll(&self, task: &Task, ended: bool) {
+        if trace::end_poll() && !ended {
+            self.ready.want_turn();
         }
-        wants_turn
+        if self.observers.any() {
+            self.tell_poll_ended(task.key, ended);
+        }
+        if !ended {
+            trace::copy_waits(&task.waits_for, &task.waits_also_for);
+        }
     }
 
     // Those who look on are told out of line: what they are told would else be laid out for them where nobody looks on.
@@ -116,6 +105,7 @@ impl Tasks {
     #[cold]
     #[inline(never)]
     fn tell_poll_begins(&self, key: Key, why: Why) {
+        trace::set_cause(Why::OUTSIDE); // the task before this one is done
         self.observers.tell(|observer| observer.poll_begin(key, why.cause()));
     }
 
@@ -126,55 +116,51 @@ impl Tasks {
         self.observers.tell(|observer| observer.poll_end(key, wait));
     }
 
-    pub(in crate::task) fn abort(&self, key: Key) {
-        let mut set = self.set.borrow_mut();
-        let Some(entry) = set.live.get_mut(key).filter(|entry| entry.course != Course::Ended) else { return };
-        entry.course = Course::Aborted;
-        // While it runs, there is no task here; the end of its poll sees the flag.
-        if entry.task.is_some() && !mem::replace(&mut entry.queued, true) {
-            drop(set);
-            self.push(key, self.why());
+    pub(in crate::task) fn abort(&self, task: &TaskRef) {
+        if task.has_ended() {
+            return;
+        }
+        task.course.set(Course::Aborted);
+        // Of one that is being polled, the end of the poll sees that.
+        if !task.is_playing() {
+            self.queue(task, self.why());
         }
     }
 
     /// Ends a task here: its future is dropped before this returns.
-    pub(in crate::task) fn end_now(&self, key: Key) {
-        self.abort(key); // for the one that is running now: it ends with its poll
-        self.cancel(key);
+    pub(in crate::task) fn end_now(&self, task: &TaskRef) {
+        self.abort(task); // for the one that is running now: it ends with its poll
+        self.cancel(task);
     }
 
     /// Ends a task that is not running, unless it has ended: its future is dropped. Out of line, for it stands in the way of each
     /// poll.
     #[cold]
     #[inline(never)]
-    pub(super) fn cancel(&self, key: Key) {
-        let mut set = self.set.borrow_mut();
-        let task =
-            set.live.get_mut(key).filter(|entry| entry.course != Course::Ended).and_then(|entry| entry.task.take());
-        drop(set);
-        if let Some(mut task) = task {
-            task.cancel();
-            self.end(key, task);
+    pub(super) fn cancel(&self, task: &TaskRef) {
+        if !task.has_ended() && task.play(Stage::cancel).is_some() {
+            task.course.set(Course::Ended);
+            self.end(task);
         }
     }
 
     /// The task has become its output: keep it for the handle, or drop it.
-    fn end(&self, key: Key, task: TaskRef) {
-        self.observers.tell(|observer| observer.ended(key));
-        let mut set = self.set.borrow_mut();
-        let entry = set.live.get_mut(key).expect("a task leaves the set only when it has ended");
-        entry.course = Course::Ended;
-        self.referenced.set(self.referenced.get() - usize::from(entry.referenced));
-        if !entry.joinable {
-            let entry = set.live.remove(key);
-            drop(set);
-            return drop((task, entry));
+    fn end(&self, task: &TaskRef) {
+        self.observers.tell(|observer| observer.ended(task.key));
+        self.referenced.set(self.referenced.get() - usize::from(task.referenced.get()));
+        if task.joinable.get() {
+            if let Some(joiner) = task.joiner.replace(Waiter::NOBODY).take() {
+                self.wake(joiner);
+            }
+        } else {
+            self.forget(task);
+            task.play(Stage::empty);
         }
-        entry.task = Some(task);
-        let joiner = entry.joiner.take();
-        drop(set);
-        if let Some(joiner) = joiner {
-            self.wake(joiner);
-        }
+    }
+
+    /// Nobody wants to know of the task any more.
+    pub(super) fn forget(&self, task: &Task) {
+        let forgotten = self.live.borrow_mut().remove(task.key);
+        drop(forgotten);
     }
 }

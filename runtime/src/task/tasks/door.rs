@@ -1,6 +1,6 @@
 //! The way to a loop from other threads.
 
-use super::super::mailbox::{Home, Letter};
+use super::super::home::Home;
 
 /// The way to a loop's tasks from any thread.
 #[derive(Debug, Clone, Copy)]
@@ -18,10 +18,7 @@ impl Door {
     /// # Errors
     /// `call` comes back when the loop has ended.
     pub fn post<C: FnOnce() + Send + 'static>(&self, call: C) -> Result<(), Box<dyn FnOnce() + Send>> {
-        self.home.post(Letter::Call(Box::new(call))).map_err(|letter| match letter {
-            Letter::Call(call) => call,
-            Letter::Wake(_) => unreachable!("what comes back is what was posted"),
-        })
+        self.home.post_call(Box::new(call))
     }
 
     /// Whether the loop still runs, or could be run again.

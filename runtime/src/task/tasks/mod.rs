@@ -3,35 +3,35 @@
 
 mod batch;
 mod door;
-mod entry;
 mod joins;
 mod root;
+mod task;
+mod task_ref;
 mod wakes;
 
 pub use door::Door;
-pub use entry::TaskInfo;
+use task::Task;
+pub use task::TaskInfo;
+pub(super) use task_ref::{Line, TaskRef};
 pub(super) use wakes::wake;
 
-use super::cell::TaskRef;
+use super::home::{Home, Letter};
 use super::join::{JoinError, JoinHandle};
-use super::mailbox::{Home, Letter};
-use super::ready::{Ready, RunQueue};
+use super::ready::RunQueue;
+use super::stage::StageOf;
 use crate::arena::{Arena, Key};
 use crate::board::Board;
 use crate::chance::Chance;
 use crate::lookout::Lookout;
 use crate::observer::Observers;
-use crate::trace::{Cause, Waits, Why};
-use crate::waiter::Waiter;
-use entry::{Course, Entry};
+use crate::trace::{Cause, Why};
 use root::Root;
 use std::cell::{Cell, OnceCell, RefCell};
-use std::fmt;
-use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
+use std::{fmt, io};
 
 /// All tasks of one loop.
 ///
@@ -52,7 +52,8 @@ use std::task::Waker;
 /// ```
 pub struct Tasks {
     home: Home,
-    set: RefCell<Set>,
+    live: RefCell<Arena<TaskRef>>,
+    ready: RunQueue,
     /// The memory of the last letters, for the next.
     spare_letters: Cell<Vec<Letter>>,
     root: Root,
@@ -65,30 +66,32 @@ pub struct Tasks {
     lookout: OnceCell<Arc<Lookout>>,
 }
 
-/// Who is alive, and who of them is to be polled.
-struct Set {
-    live: Arena<Entry>,
-    ready: RunQueue,
-}
-
 impl Tasks {
     /// No tasks. `bell` is woken when a letter comes while the home thread sleeps, to wake it from where it blocks.
+    ///
+    /// # Panics
+    /// When 4,096 loops live in this process.
     #[must_use]
     pub fn new(bell: Waker) -> Rc<Tasks> {
-        Tasks::observed(bell, Observers::none(), Arc::new(Board::new(None)), None)
+        let tasks = Tasks::observed(bell, Observers::none(), Arc::new(Board::new(None)), None);
+        tasks.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// No tasks, a place for their numbers, and those who look on. With chance, the order of their polls is drawn.
+    ///
+    /// # Errors
+    /// When 4,096 loops live in this process.
     pub(crate) fn observed(
         bell: Waker,
         observers: Rc<Observers>,
         board: Arc<Board>,
         chance: Option<Chance>,
-    ) -> Rc<Tasks> {
-        let home = Home::move_in(bell);
-        Rc::new(Tasks {
+    ) -> io::Result<Rc<Tasks>> {
+        let home = Home::move_in(bell)?;
+        Ok(Rc::new(Tasks {
             home,
-            set: RefCell::new(Set { live: Arena::new(), ready: RunQueue::new(chance) }),
+            live: RefCell::default(),
+            ready: RunQueue::new(chance),
             spare_letters: Cell::default(),
             root: Root::new(home),
             referenced: Cell::new(0),
@@ -96,7 +99,7 @@ impl Tasks {
             observers,
             board,
             lookout: OnceCell::new(),
-        })
+        }))
     }
 
     /// From now on a watchdog is told what tasks are called.
@@ -107,7 +110,7 @@ impl Tasks {
     /// How many tasks there are, with those that have ended and whose handle has not been awaited or dropped.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.set.borrow().live.len()
+        self.live.borrow().len()
     }
 
     /// Whether there are none.
@@ -125,20 +128,20 @@ impl Tasks {
     /// How many stand in the queue.
     #[must_use]
     pub fn ready_len(&self) -> usize {
-        self.set.borrow().ready.len()
+        self.ready.len()
     }
 
     /// Who stands in the queue, and why, first to be polled first unless that is drawn by a seed; [`Key::NONE`] is the
     /// future of `block_on`.
     #[must_use]
     pub fn ready(&self) -> Vec<(Key, Cause)> {
-        self.set.borrow().ready.iter().map(|ready| (ready.key, ready.why.cause())).collect()
+        self.ready.to_vec().iter().map(|task| (task.key, task.link.queued_by().cause())).collect()
     }
 
     /// Whether a batch would find anything to do.
     #[must_use]
     pub fn has_ready(&self) -> bool {
-        !self.set.borrow().ready.is_empty()
+        !self.ready.is_empty()
     }
 
     /// Whether letters have come that were not taken in.
@@ -150,7 +153,7 @@ impl Tasks {
     /// What is known of a task.
     #[must_use]
     pub fn info(&self, key: Key) -> Option<TaskInfo> {
-        self.set.borrow().live.get(key).map(Entry::info)
+        self.live.borrow().get(key).map(|task| task.info())
     }
 
     /// All tasks that have not ended, by key, with what is known of them.
@@ -161,13 +164,16 @@ impl Tasks {
 
     /// All tasks that have not ended, with what is known of them, and whether they count.
     pub(crate) fn walk(&self) -> Vec<(Key, TaskInfo, bool)> {
-        let set = self.set.borrow();
-        let running = set.live.iter().filter(|(_, entry)| entry.course != Course::Ended);
-        running.map(|(key, entry)| (key, entry.info(), entry.referenced)).collect()
+        let live = self.live.borrow();
+        let running = live.iter().filter(|(_, task)| !task.has_ended());
+        running.map(|(key, task)| (key, task.info(), task.referenced.get())).collect()
     }
 
     /// Adds a task, last in the queue. After the loop has shut its tasks down, the future is dropped at once, and the
     /// handle says that it was cancelled.
+    ///
+    /// # Panics
+    /// When there are 67,108,863 tasks.
     #[track_caller]
     pub fn spawn<F>(self: &Rc<Self>, name: Option<&str>, future: F) -> JoinHandle<F::Output>
     where
@@ -189,33 +195,21 @@ impl Tasks {
         F::Output: 'static,
     {
         let parent = self.why().cause().task();
-        let mut set = self.set.borrow_mut();
-        let Set { live, ready } = &mut *set;
-        let key = live.insert_with(|key| Entry {
-            task: Some(TaskRef::new(key, self.home, future)),
-            name,
-            spawned_at,
-            parent,
-            waits: Waits::default(),
-            polls: 0,
-            woken_by: Why::SPAWN,
-            joiner: Waiter::NOBODY,
-            course: Course::Running,
-            queued: true,
-            joinable: true,
-            referenced: true,
-        });
-        ready.push(Ready { key, why: Why::SPAWN });
-        drop(set);
+        let key = self.live.borrow().next_key();
+        let stage = Box::pin(StageOf::new(future));
+        let address = self.home.address(key);
+        let task = TaskRef::new(|| Task::new(key, address, name, spawned_at, parent, stage));
+        self.live.borrow_mut().insert(task.clone());
+        self.ready.push(&task, Why::SPAWN);
         self.referenced.set(self.referenced.get() + 1);
         if self.observers.any() || self.lookout.get().is_some() {
-            self.tell_spawned(key);
+            self.tell_spawned(&task);
         }
-        self.note_pushed(key, Why::SPAWN);
+        self.note_queued(key, Why::SPAWN);
         if self.closed.get() {
-            self.cancel(key);
+            self.cancel(&task);
         }
-        JoinHandle::new(Rc::clone(self), key)
+        JoinHandle::new(Rc::clone(self), task)
     }
 
     /// Takes in what other threads have posted: their wakes are queued, their calls are made, in order.
@@ -226,8 +220,9 @@ impl Tasks {
         let mut letters = self.spare_letters.take();
         self.home.collect(&mut letters);
         for letter in letters.drain(..) {
+            self.home.open(&letter);
             match letter {
-                Letter::Wake(key) => self.open_wake(key),
+                Letter::Wake(address) => self.wake_by_letter(address),
                 Letter::Call(call) => {
                     // The letters behind it are not its affair: a wake that is lost is lost for ever.
                     if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
@@ -263,22 +258,21 @@ impl Tasks {
         if self.closed.replace(true) {
             return;
         }
-        let keys: Vec<Key> = self.set.borrow().live.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.end_now(key);
+        let tasks: Vec<TaskRef> = self.live.borrow().iter().map(|(_, task)| task.clone()).collect();
+        for task in tasks {
+            self.end_now(&task);
         }
-        self.set.borrow_mut().ready.clear();
+        self.ready.clear();
         drop(self.home.move_out());
     }
 
-    pub(super) fn is_finished(&self, key: Key) -> bool {
-        self.set.borrow().live.get(key).is_none_or(|entry| entry.course == Course::Ended)
+    /// The task of that key, if it is still here.
+    pub(super) fn task(&self, key: Key) -> Option<TaskRef> {
+        self.live.borrow().get(key).cloned()
     }
 
-    pub(super) fn set_referenced(&self, key: Key, referenced: bool) {
-        let mut set = self.set.borrow_mut();
-        let Some(entry) = set.live.get_mut(key).filter(|entry| entry.course != Course::Ended) else { return };
-        if mem::replace(&mut entry.referenced, referenced) != referenced {
+    pub(super) fn set_referenced(&self, task: &Task, referenced: bool) {
+        if !task.has_ended() && task.referenced.replace(referenced) != referenced {
             let count = self.referenced.get();
             self.referenced.set(if referenced { count + 1 } else { count - 1 });
         }
@@ -286,12 +280,8 @@ impl Tasks {
 
     #[cold]
     #[inline(never)]
-    fn tell_spawned(&self, key: Key) {
-        let Some((name, spawned_at, parent)) =
-            self.set.borrow().live.get(key).map(|entry| (entry.name.clone(), entry.spawned_at, entry.parent))
-        else {
-            return;
-        };
+    fn tell_spawned(&self, task: &Task) {
+        let Task { key, ref name, spawned_at, parent, .. } = *task;
         if let Some(lookout) = self.lookout.get() {
             lookout.call(key, name.as_deref(), spawned_at);
         }
@@ -307,9 +297,6 @@ impl Drop for Tasks {
 
 impl fmt::Debug for Tasks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tasks")
-            .field("live", &self.len())
-            .field("ready", &self.set.borrow().ready.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Tasks").field("live", &self.len()).field("ready", &self.ready.len()).finish_non_exhaustive()
     }
 }

@@ -1,77 +1,51 @@
-//! The future of `block_on`: a task like others, but for where it lives.
+//! The future of `block_on`: a task like others, but for where its future lives and where its output goes.
 
-use super::super::cell::Header;
-use super::super::mailbox::Home;
-use super::super::state::State;
-use super::{Tasks, wake};
+use super::super::address::Address;
+use super::super::home::Home;
+use super::super::stage::Stage;
+use super::{Task, TaskInfo, TaskRef, Tasks};
 use crate::arena::Key;
-use crate::trace::{self, Cause, Waits, Why};
+use crate::trace::{self, Why};
+use std::any::Any;
 use std::cell::Cell;
+use std::panic::Location;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-
-/// What is known of the future of `block_on`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RootInfo {
-    pub(crate) waits: Waits,
-    pub(crate) woken_by: Cause,
-    pub(crate) polls: u64,
-}
+use std::task::{Context, Poll};
 
 /// Its place among the tasks of a loop.
 pub(super) struct Root {
-    awaited: Arc<Awaited>,
-    waker: Waker,
-    /// There is such a future; what follows is of it.
+    pub(super) task: TaskRef,
+    /// There is such a future.
     lives: Cell<bool>,
-    pub(super) queued: Cell<bool>,
-    waits: Cell<Waits>,
-    woken_by: Cell<Why>,
-    polls: Cell<u64>,
 }
 
-/// What its waker stands for.
-struct Awaited(Header);
+/// Nothing is played here: the future is on the stack of who called `block_on`, and is polled there.
+struct Elsewhere;
 
-impl Wake for Awaited {
-    fn wake(self: Arc<Self>) {
-        wake(&self.0);
+impl Stage for Elsewhere {
+    fn poll(self: Pin<&mut Self>, _: Address) -> bool {
+        unreachable!("who runs a batch polls it")
     }
 
-    fn wake_by_ref(self: &Arc<Self>) {
-        wake(&self.0);
-    }
+    fn cancel(self: Pin<&mut Self>) {}
+
+    fn take_output(self: Pin<&mut Self>, _: &mut dyn Any) {}
+
+    fn empty(self: Pin<&mut Self>) {}
 }
 
 impl Root {
     pub(super) fn new(home: Home) -> Root {
-        let awaited = Arc::new(Awaited(Header { state: State::new(), key: Key::NONE, home }));
-        Root {
-            waker: Waker::from(Arc::clone(&awaited)),
-            awaited,
-            lives: Cell::default(),
-            queued: Cell::default(),
-            waits: Cell::default(),
-            woken_by: Cell::default(),
-            polls: Cell::default(),
-        }
-    }
-
-    pub(super) fn header(&self) -> &Header {
-        &self.awaited.0
+        let address = home.address(Key::NONE);
+        let task = || Task::new(Key::NONE, address, None, Location::caller(), Key::NONE, Box::pin(Elsewhere));
+        Root { task: TaskRef::new(task), lives: Cell::new(false) }
     }
 }
 
 impl Tasks {
     /// What is known of the future of `block_on`, while there is one: as of a task, but it has no name and was spawned nowhere.
-    pub(crate) fn root_info(&self) -> Option<RootInfo> {
-        let root = &self.root;
-        root.lives.get().then(|| RootInfo {
-            waits: root.waits.get(),
-            woken_by: root.woken_by.get().cause(),
-            polls: root.polls.get(),
-        })
+    pub(crate) fn root_info(&self) -> Option<TaskInfo> {
+        self.root.lives.get().then(|| self.root.task.info())
     }
 
     /// The future of `block_on` is no more.
@@ -81,28 +55,22 @@ impl Tasks {
 
     /// Has the root, which is a new one, polled, as if it had been woken.
     pub(crate) fn wake_root(&self) {
-        let root = &self.root;
-        root.lives.set(true);
-        root.waits.set(Waits::default());
-        root.polls.set(0);
-        if !root.queued.replace(true) {
-            self.push(Key::NONE, Why::OUTSIDE);
-        }
+        let Root { task, lives } = &self.root;
+        lives.set(true);
+        task.waits_for.set(None);
+        task.waits_also_for.set(None);
+        task.polls.set(0);
+        self.queue(task, Why::OUTSIDE);
     }
 
-    /// Polls the future of `block_on`, which is a task like others, but for where it lives.
+    /// Polls the future of `block_on`.
     pub(crate) fn poll_root<F: Future>(&self, why: Why, future: Pin<&mut F>) -> Poll<F::Output> {
-        let root = &self.root;
-        root.woken_by.set(why);
-        root.polls.set(root.polls.get() + 1);
-        self.begin_poll(Key::NONE, why);
-        trace::set_waker(&root.waker);
-        let polled = future.poll(&mut Context::from_waker(&root.waker));
-        if self.end_poll(Key::NONE, polled.is_ready()) {
-            self.set.borrow_mut().ready.want_turn();
-        }
-        trace::set_cause(Why::OUTSIDE);
-        root.waits.set(trace::waits());
+        let task = &self.root.task;
+        self.begin_poll(task, why);
+        let waker = task.address.waker();
+        trace::set_waker(waker.data());
+        let polled = future.poll(&mut Context::from_waker(&waker));
+        self.end_poll(task, polled.is_ready());
         polled
     }
 }

@@ -1,113 +1,113 @@
 //! Whose home this thread is, and so which way a wake goes.
+//!
+//! - **Invariant (current).** The tasks that are current are lent to [`Tasks::enter`], and that has not returned.
 
-use super::super::cell::Header;
-use super::super::mailbox::Letter;
-use super::super::ready::Ready;
-use super::{Set, Tasks};
+#![allow(unsafe_code, reason = "a wake looks things up without a mark that it does: two marks less to write for each")]
+
+use super::super::address::Address;
+use super::super::home::post_wake;
+use super::{TaskRef, Tasks};
 use crate::arena::Key;
 use crate::board::Number;
 use crate::trace::{self, Cause, Why};
 use crate::waiter::Waiter;
 use std::cell::Cell;
-use std::mem::{self, ManuallyDrop};
-use std::rc::Rc;
+use std::ptr::NonNull;
 
 thread_local! {
-    /// The tasks of the loop that this thread has entered. What is here is at home. Nothing is left to drop when the thread
-    /// ends, since who enters leaves: so the thread need not be asked whether it has ended.
-    static CURRENT: Cell<ManuallyDrop<Option<Rc<Tasks>>>> = const { Cell::new(ManuallyDrop::new(None)) };
+    /// The tasks of the loop that this thread has entered. What is here is at home.
+    static CURRENT: Cell<Option<NonNull<Tasks>>> = const { Cell::new(None) };
 }
 
-/// Shows the tasks of the loop that this thread has entered. They are taken out of their place for that: no foreign code is
-/// to run meanwhile.
+/// Shows the tasks of the loop that this thread has entered.
 #[inline]
-fn with_current<R>(look: impl FnOnce(Option<&Rc<Tasks>>) -> R) -> R {
-    let current = CURRENT.take();
-    let looked = look(current.as_ref());
-    CURRENT.set(current);
-    looked
+fn with_current<R>(look: impl FnOnce(Option<&Tasks>) -> R) -> R {
+    // SAFETY: invariant `current`: this is called inside of the call of `enter` that has put it there.
+    look(CURRENT.get().map(|tasks| unsafe { tasks.as_ref() }))
 }
 
-/// Wakes a task, from any thread.
+/// Wakes the task of that address, from any thread.
 #[inline]
-pub(in crate::task) fn wake(header: &Header) {
+pub(in crate::task) fn wake(address: Address) {
     let told = with_current(|current| match current {
-        Some(tasks) if tasks.home.stamp() == header.home.stamp() => Some(tasks.enqueue_woken(header.key)),
+        Some(tasks) if tasks.home.has(address) => Some(tasks.enqueue(address, tasks.why())),
         _ => None,
     });
     match told {
         Some(false) => {}
-        Some(true) => tell_woken(header.key),
-        None => wake_from_afar(header),
+        Some(true) => tell_woken(address),
+        None => post_wake(address),
     }
 }
 
 /// Those who look on are told when nothing is borrowed.
 #[cold]
 #[inline(never)]
-fn tell_woken(key: Key) {
-    if let Some(tasks) = with_current(|current| current.map(Rc::clone)) {
-        tasks.tell_woken(key, tasks.why());
-    }
-}
-
-#[cold]
-fn wake_from_afar(header: &Header) {
-    if header.state.wake_from_afar() {
-        // A letter that comes back was for a loop that has gone, and its tasks with it.
-        drop(header.home.post(Letter::Wake(header.key)));
-    }
+fn tell_woken(address: Address) {
+    with_current(|current| {
+        if let Some(tasks) = current {
+            tasks.tell_woken(tasks.key_of(address), tasks.why());
+        }
+    });
 }
 
 impl Tasks {
     /// Makes this thread the tasks' home while `inside` runs: wakes are plain stores and need no letter.
-    pub fn enter<R>(self: &Rc<Self>, inside: impl FnOnce() -> R) -> R {
-        struct Leave(Option<Rc<Tasks>>);
+    pub fn enter<R>(&self, inside: impl FnOnce() -> R) -> R {
+        struct Leave(Option<NonNull<Tasks>>);
         impl Drop for Leave {
             fn drop(&mut self) {
-                drop(enter(self.0.take()));
+                CURRENT.set(self.0);
             }
         }
-        fn enter(tasks: Option<Rc<Tasks>>) -> Option<Rc<Tasks>> {
-            ManuallyDrop::into_inner(CURRENT.replace(ManuallyDrop::new(tasks)))
-        }
-        let _leave = Leave(enter(Some(Rc::clone(self))));
+        let _leave = Leave(CURRENT.replace(Some(NonNull::from(self))));
         inside()
     }
 
-    /// Puts a task, or the future of `block_on`, in the queue.
-    pub(super) fn push(&self, key: Key, why: Why) {
-        self.set.borrow_mut().ready.push(Ready { key, why });
-        self.note_pushed(key, why);
+    /// Puts a task in the queue, unless it stands there.
+    pub(super) fn queue(&self, task: &TaskRef, why: Why) {
+        if self.ready.push(task, why) {
+            self.note_queued(task.key, why);
+        }
     }
 
     #[inline]
-    pub(super) fn note_pushed(&self, key: Key, why: Why) {
+    pub(super) fn note_queued(&self, key: Key, why: Why) {
         self.board.add_behind(Number::WakesSpawn, why.place(), 1);
         self.tell_woken(key, why);
     }
 
-    /// Puts a task, or the future of `block_on`, that is woken in the queue, unless it stands there or is no more; whether it
-    /// was put there.
+    /// Puts the task, or the future of `block_on`, at that address in the queue, unless it stands there or is no more; whether
+    /// somebody is to be told of it.
     #[inline]
-    pub(super) fn enqueue(&self, key: Key, why: Why) -> bool {
-        let mut set = self.set.borrow_mut();
-        let Set { live, ready } = &mut *set;
-        let stood = match live.get_mut(key) {
-            Some(entry) => mem::replace(&mut entry.queued, true),
-            None => key != Key::NONE || self.root.queued.replace(true),
-        };
-        if !stood {
-            ready.push(Ready { key, why });
+    fn enqueue(&self, address: Address, why: Why) -> bool {
+        // SAFETY: nobody is put in or taken out before the last use of it: to stand in line changes the task alone.
+        let live =
+            unsafe { self.live.try_borrow_unguarded() }.expect("no wake comes while a task is put in or taken out");
+        let task = live.at(address.index()).unwrap_or(&self.root.task);
+        if task.address != address {
+            return self.miss(address);
+        }
+        let queued = self.ready.push(task, why);
+        if queued {
             self.board.add_behind(Number::WakesSpawn, why.place(), 1);
         }
-        !stood
+        queued && self.observers.any()
     }
 
-    /// As [`enqueue`](Tasks::enqueue), of one that is woken at home; whether somebody is to be told of it.
-    #[inline]
-    pub(super) fn enqueue_woken(&self, key: Key) -> bool {
-        self.enqueue(key, self.why()) && self.observers.any()
+    /// Nobody here has that address. A loop that has shut down has left its home, though this thread may not have left the loop:
+    /// whoever lives there now is asked.
+    #[cold]
+    fn miss(&self, address: Address) -> bool {
+        if self.closed.get() {
+            post_wake(address);
+        }
+        false
+    }
+
+    /// The key of the task at that address, which is here, or that of the future of `block_on`.
+    fn key_of(&self, address: Address) -> Key {
+        self.live.borrow().at(address.index()).map_or(Key::NONE, |task| task.key)
     }
 
     /// Wakes who has waited in this loop. It may be foreign code: nothing is to be borrowed meanwhile.
@@ -115,8 +115,11 @@ impl Tasks {
     pub fn wake(&self, waiter: Waiter) {
         match waiter {
             Waiter::Task(key) => {
-                if self.enqueue_woken(key) {
-                    self.tell_woken(key, self.why());
+                let (why, live) = (self.why(), self.live.borrow());
+                let task = live.get(key).unwrap_or(&self.root.task);
+                if task.key == key && self.ready.push(task, why) {
+                    drop(live);
+                    self.note_queued(key, why);
                 }
             }
             Waiter::Waker(waker) => waker.wake(),
@@ -139,14 +142,9 @@ impl Tasks {
         self.why().cause()
     }
 
-    pub(super) fn open_wake(&self, key: Key) {
-        if key == Key::NONE {
-            self.root.header().state.letter_opened();
-        } else if let Some(task) = self.set.borrow().live.get(key).and_then(|entry| entry.task.as_ref()) {
-            task.header().state.letter_opened();
-        }
-        if self.enqueue(key, Why::MAIL) {
-            self.tell_woken(key, Why::MAIL);
+    pub(super) fn wake_by_letter(&self, address: Address) {
+        if self.enqueue(address, Why::MAIL) {
+            self.tell_woken(self.key_of(address), Why::MAIL);
         }
     }
 }

@@ -4,6 +4,7 @@ use super::{Tasks, Trace, tasks, turn};
 use crate::board::Board;
 use crate::chance::Chance;
 use crate::observer::Observers;
+use crate::trace::{self, Cause};
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -75,7 +76,7 @@ fn batch_polls_all_that_was_queued_when_it_began() {
 fn batch_that_is_run_inside_of_a_poll_does_not_lengthen_the_one_around_it() {
     for seed in [None, Some(1)] {
         let board = Arc::new(Board::new(None));
-        let tasks = Tasks::observed(Waker::noop().clone(), Observers::none(), board, seed.map(Chance::new));
+        let tasks = Tasks::observed(Waker::noop().clone(), Observers::none(), board, seed.map(Chance::new)).unwrap();
         let polls = Rc::new(Cell::new(0));
         let (inner, counted) = (Rc::clone(&tasks), Rc::clone(&polls));
         let endless = tasks.spawn(
@@ -93,4 +94,23 @@ fn batch_that_is_run_inside_of_a_poll_does_not_lengthen_the_one_around_it() {
         drop(endless);
         tasks.shut_down();
     }
+}
+
+#[test]
+fn task_in_whose_poll_a_batch_is_run_is_the_one_that_runs_again_after_it() {
+    let (tasks, seen) = (tasks(), Rc::new(Cell::new((Cause::Outside, false))));
+    let (inner, noted) = (Rc::clone(&tasks), Rc::clone(&seen));
+    let home = tasks.stamp();
+    let outer = tasks.spawn(
+        None,
+        poll_fn(move |cx| {
+            drop(inner.spawn(None, async {}));
+            inner.run_batch();
+            noted.set((trace::cause(), trace::task_of(cx.waker(), home).is_some()));
+            Poll::Ready(())
+        }),
+    );
+    turn(&tasks);
+    assert_eq!(seen.get(), (Cause::Task(outer.key()), true));
+    assert_eq!(trace::cause(), Cause::Outside);
 }

@@ -1,7 +1,9 @@
 //! The bell, and the mail from other threads: wakes, and calls posted through a door.
 
-use super::{Probe, Tasks, Wakes, elsewhere, panic_quietly, tasks, turn};
+use super::{CALLED_BACK, ComesBack, Probe, Tasks, Wakes, elsewhere, panic_quietly, tasks, turn};
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -103,4 +105,37 @@ fn call_that_is_never_made_is_dropped_with_the_engine() {
     assert!(tasks.door().post(move || drop(theirs)).is_ok());
     drop(tasks);
     assert_eq!(Arc::strong_count(&kept), 1);
+}
+
+#[test]
+fn wake_by_who_is_still_inside_of_a_loop_that_has_shut_down_reaches_the_next_tenant_of_its_home() {
+    let former = tasks();
+    former.enter(|| {
+        former.shut_down();
+        let (next, probe) = (tasks(), Probe::default()); // in the same home, unless another test was quicker
+        drop(next.spawn(None, probe.clone()));
+        turn(&next);
+        probe.waker().wake();
+        turn(&next);
+        assert_eq!(probe.polls(), 2);
+    });
+}
+
+#[test]
+fn call_that_is_never_made_may_wake_the_next_tenant_when_it_is_dropped() {
+    let (former, polls) = (tasks(), Rc::new(Cell::new(0)));
+    let counted = Rc::clone(&polls);
+    CALLED_BACK.set(Some(Rc::new(move || {
+        let (next, probe) = (tasks(), Probe::default());
+        drop(next.spawn(None, probe.clone()));
+        turn(&next);
+        probe.waker().wake();
+        turn(&next);
+        counted.set(probe.polls());
+    })));
+    let dropped = ComesBack;
+    assert!(former.door().post(move || drop(dropped)).is_ok());
+    former.enter(|| former.shut_down());
+    CALLED_BACK.set(None);
+    assert_eq!(polls.get(), 2);
 }

@@ -1,7 +1,7 @@
 //! Who is woken when something has come: known by as little as will do.
 //!
-//! Most of what happens in a loop is waited for by one of its own tasks. Of that the key is enough: it needs no count, as a
-//! clone of its waker does, and the wake finds the task without asking which loop it is of. A key that has gone stale wakes
+//! Most of what happens in a loop is waited for by one of its own tasks. Of that the key is enough, by which
+//! the wake finds the task without asking which loop it is of. A key that has gone stale wakes
 //! nobody, as a waker of a task that has ended does.
 
 use crate::arena::Key;

@@ -265,8 +265,7 @@ pub(crate) fn set_waker(data: *const ()) {
 }
 
 /// The task that this waker wakes, if it is the one that is being polled, in the loop of that stamp, and the waker is that of
-/// its poll: [`Key::NONE`] for the future of `block_on`. What waits in that loop may then keep the key in place of a clone,
-/// which is counted.
+/// its poll: [`Key::NONE`] for the future of `block_on`. What waits in that loop may then keep the key in place of a clone.
 #[inline]
 pub(crate) fn task_of(waker: &Waker, home: u64) -> Option<Key> {
     NOTES.with(|notes| {

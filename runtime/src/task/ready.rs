@@ -148,6 +148,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const QUEUED: usize = if cfg!(miri) { 20 } else { 300 };
+    const SEEDS: u64 = if cfg!(miri) { 20 } else { 100 };
+
     /// The places that are polled in a batch of so many; each of them wakes the next one, and `yields` asks for its turn.
     fn batch(seed: Option<u64>, queued: usize, yields: Option<usize>) -> Vec<usize> {
         let queue = RunQueue::new(seed.map(Chance::new));
@@ -171,7 +174,7 @@ mod tests {
         #[test]
         fn who_was_queued_is_polled_once_in_the_batch_and_it_grows_no_longer_than_without_a_seed(
             seed: u64,
-            queued in 0_usize..300,
+            queued in 0..QUEUED,
         ) {
             let polled = batch(Some(seed), queued, None);
             prop_assert_eq!(polled.len(), batch(None, queued, None).len());
@@ -183,7 +186,7 @@ mod tests {
         #[test]
         fn nobody_who_was_woken_in_the_batch_is_polled_after_somebody_has_asked_for_the_next_turn(
             seed: u64,
-            queued in 1_usize..300,
+            queued in 1..QUEUED,
         ) {
             let polled = batch(Some(seed), queued, Some(0));
             let asked = polled.iter().position(|&index| index == 0).unwrap();
@@ -199,7 +202,7 @@ mod tests {
         assert_eq!(batch(None, 3, Some(0)), [0, 1, 2]);
         assert_eq!(batch(Some(1), 50, None), batch(Some(1), 50, None));
         assert_ne!(batch(Some(1), 50, None), batch(Some(2), 50, None));
-        let firsts: Vec<usize> = (0..100).map(|seed| batch(Some(seed), 3, None)[0]).collect();
+        let firsts: Vec<usize> = (0..SEEDS).map(|seed| batch(Some(seed), 3, None)[0]).collect();
         assert!((0..3).all(|first| firsts.contains(&first)), "each comes first under some seed");
     }
 }

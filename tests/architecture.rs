@@ -48,6 +48,7 @@ const RUNTIME_LAYERS: &[Layer] = &[
 #[rustfmt::skip]
 const RUNTIME: &[Room] = &[
     room("L0", "loom.rs",       "std's types or loom's, chosen in one place"),
+    room("L0", "memory.rs",     "memory of what comes and goes, used again"),
     room("L0", "arena.rs",      "storage by key, with keys that go stale; queues by key"),
     room("L0", "chance.rs",     "numbers drawn from a seed, the same in every build"),
     room("L0", "clock.rs",      "system or manual time, instants and ticks"),
@@ -148,10 +149,12 @@ const ROOT: &[Room] = &[
 
 #[rustfmt::skip]
 const UNSAFE_ROOMS: &[(&str, &str)] = &[
+    ("runtime/src/memory.rs",    "memory that is used again"),
     ("runtime/src/task/address.rs", "a waker is a number"),
     ("runtime/src/task/stage.rs", "the future of a task is pinned where it lies"),
     ("runtime/src/task/tasks/task_ref.rs", "tasks are counted, and linked in a line, by one word each"),
     ("runtime/src/task/tasks/wakes.rs", "a wake looks things up without a mark that it does"),
+    ("runtime/src/sync/oneshot/halves.rs", "memory that the two halves of a channel share, and a byte that says whose it is"),
     ("runtime/src/sys/fork.rs",  "the C library is asked to count the forks of this process"),
     ("runtime/src/sys/fd.rs",    "a descriptor by its number: who started the process gives nothing else"),
 ];
@@ -161,7 +164,7 @@ const THREAD_LOCAL_ROOMS: &[(&str, &str)] = &[
     ("runtime/src/trace/mod.rs",        "who runs on this thread now"),
     ("runtime/src/holders.rs",          "the locks of this thread that were waited for"),
     ("runtime/src/task/tasks/wakes.rs", "the tasks that a waker finds when it is at home"),
-    ("runtime/src/task/tasks/task_ref.rs", "the memory of this thread's tasks that have gone"),
+    ("runtime/src/memory.rs",           "the memory of what has gone on this thread"),
     ("runtime/src/context.rs",          "the thread's current core"),
 ];
 

@@ -28,6 +28,7 @@ mod arena;
 mod chance;
 mod clock;
 mod failed;
+mod memory;
 mod trace;
 
 mod holders;

@@ -1,29 +1,25 @@
 //! One value, from any thread to any other.
 //!
-//! Both halves share one [`State`] under a lock. It begins as `Open`, and whoever acts first ends that: `send` makes it
-//! `Sent`, the drop of the sender `Abandoned`, the receiver's `close` or drop `Closed`. Nothing leads out of these three
-//! but the taking of the value. So there is one transition, [`end`], that both sides race for; the winner is given the
-//! wakers and wakes the other side, after the lock is released.
+//! Both halves share one piece of memory. It begins as `Open`, and whoever acts first ends that: `send` makes it `Sent`, the drop
+//! of the sender `Abandoned`, the receiver's `close` or drop `Closed`. Nothing leads out of these three but the taking of the
+//! value. So there is one transition that both sides race for, and the winner wakes the other side.
 //!
 //! ```text
-//!            send            .--> Sent(value) --- poll, try_recv --> Closed
+//!            send            .--> Sent(value) --- poll, try_recv --> taken
 //!   Open --- drop of Sender  +--> Abandoned
 //!            close, drop     '--> Closed
 //! ```
 //!
-//! The lock is held for a few stores, so the other side never waits long. Locked operations are what a oneshot costs, so
-//! they are few: a half that has nothing left to say lets go of the state, and then its drop takes no lock; and a
-//! receiver that is woken after the sender let go is the [`sole`] owner, which needs none either.
+//! How the two share it without a lock is in [`mod@halves`].
+
+mod halves;
 
 use std::fmt;
-use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::PoisonError;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use super::register;
-use crate::loom::{Arc, Mutex, lock};
+use self::halves::{ReceiveHalf, SendHalf, halves};
 use crate::trace::{self, Place, Wait};
 
 /// A channel for one value.
@@ -46,56 +42,14 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 
 /// [`channel`], on behalf of another place in the source.
 pub(crate) fn channel_from<T>(made_at: Place) -> (Sender<T>, Receiver<T>) {
-    let shared = Arc::new(Mutex::new(State::Open(Waiting::default())));
-    let sender = Sender { shared: Some(Arc::clone(&shared)), made_at };
-    (sender, Receiver { shared: Some(shared), made_at })
-}
-
-type Shared<T> = Arc<Mutex<State<T>>>;
-
-enum State<T> {
-    /// Neither side has acted.
-    Open(Waiting),
-    /// The value is there, and the sender is gone.
-    Sent(T),
-    /// The sender is gone without a value.
-    Abandoned,
-    /// The receiver wants no value any more, or has taken it.
-    Closed,
-}
-
-/// Who is to be woken when the channel is no longer open.
-#[derive(Default)]
-struct Waiting {
-    receiver: Option<Waker>,
-    sender: Option<Waker>,
-}
-
-/// Ends the open channel with `outcome` and gives those who waited; or gives `outcome` back when the other side was
-/// first.
-fn end<T>(shared: &Shared<T>, outcome: State<T>) -> Result<Waiting, State<T>> {
-    let mut state = lock(shared);
-    match &mut *state {
-        State::Open(waiting) => {
-            let waiting = mem::take(waiting);
-            *state = outcome;
-            Ok(waiting)
-        }
-        _ => Err(outcome),
-    }
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
-    }
+    let (send, receive) = halves();
+    (Sender { half: Some(send), made_at }, Receiver { half: Some(receive), made_at })
 }
 
 /// The half that sends. Dropping it tells the receiver that nothing will come.
 pub struct Sender<T> {
     /// `None` once the value is sent.
-    shared: Option<Shared<T>>,
-    /// Beside what is shared, which so stays as small as it was.
+    half: Option<SendHalf<T>>,
     made_at: Place,
 }
 
@@ -115,16 +69,8 @@ impl<T> Sender<T> {
     /// The value, when the receiver is closed or gone. `Ok` does not promise that it will be received: the receiver may
     /// be dropped with the value in it.
     pub fn send(mut self, value: T) -> Result<(), T> {
-        let Some(shared) = self.shared.take() else { unreachable!("only this takes it, and the sender with it") };
-        match end(&shared, State::Sent(value)) {
-            Ok(waiting) => {
-                drop(shared); // before the wake, so that the receiver finds itself the sole owner
-                wake(waiting.receiver);
-                Ok(())
-            }
-            Err(State::Sent(value)) => Err(value),
-            Err(_) => unreachable!("what comes back is what was given"),
-        }
+        let Some(half) = self.half.take() else { unreachable!("only this takes it, and the sender with it") };
+        half.send(value)
     }
 
     /// Whether the receiver is closed or gone, so that a value would come back.
@@ -139,7 +85,7 @@ impl<T> Sender<T> {
     /// assert!(sender.is_closed());
     /// ```
     pub fn is_closed(&self) -> bool {
-        self.shared.as_ref().is_some_and(|shared| matches!(*lock(shared), State::Closed))
+        self.half.as_ref().is_some_and(SendHalf::is_closed)
     }
 
     /// Waits until the receiver is closed or gone: the moment to stop working for it.
@@ -161,8 +107,8 @@ impl<T> Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        if let Some(Ok(waiting)) = self.shared.take().map(|shared| end(&shared, State::Abandoned)) {
-            wake(waiting.receiver);
+        if let Some(half) = self.half.take() {
+            half.abandon();
         }
     }
 }
@@ -184,17 +130,11 @@ impl<T> Future for Closed<'_, T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(shared) = &self.sender.shared else {
+        let sender = &mut *self.get_mut().sender;
+        if !sender.half.as_mut().is_some_and(|half| half.wait(cx)) {
             return Poll::Ready(());
-        };
-        let mut state = lock(shared);
-        let State::Open(waiting) = &mut *state else {
-            return Poll::Ready(());
-        };
-        let old = register(&mut waiting.sender, cx);
-        drop(state);
-        drop(old);
-        trace::waits_for(Wait::Oneshot(self.sender.made_at));
+        }
+        trace::waits_for(Wait::Oneshot(sender.made_at));
         Poll::Pending
     }
 }
@@ -207,7 +147,7 @@ impl<T> Future for Closed<'_, T> {
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct Receiver<T> {
     /// `None` once the outcome is known.
-    shared: Option<Shared<T>>,
+    half: Option<ReceiveHalf<T>>,
     made_at: Place,
 }
 
@@ -246,50 +186,21 @@ impl<T> Receiver<T> {
     /// assert!(block_on(receiver).is_err());
     /// ```
     pub fn close(&mut self) {
-        if let Some(Ok(waiting)) = self.shared.as_ref().map(|shared| end(shared, State::Closed)) {
-            wake(waiting.sender);
+        if let Some(half) = &mut self.half {
+            half.close();
         }
     }
 
     /// Takes the outcome, once there is one: the value, or that there is none. Until then the task of `cx` will be woken.
     fn take(&mut self, cx: Option<&Context<'_>>) -> Poll<Option<T>> {
-        let Some(shared) = self.shared.take() else {
+        let Some(half) = &mut self.half else {
             return Poll::Ready(None);
         };
-        let shared = match sole(shared) {
-            Ok(outcome) => return Poll::Ready(outcome.value()),
-            Err(shared) => shared,
+        let is_open = match cx {
+            Some(cx) => half.wait(cx),
+            None => half.is_open(),
         };
-        let mut state = lock(&shared);
-        let State::Open(waiting) = &mut *state else {
-            let outcome = mem::replace(&mut *state, State::Closed);
-            return Poll::Ready(outcome.value());
-        };
-        let old = cx.and_then(|cx| register(&mut waiting.receiver, cx));
-        drop(state);
-        drop(old);
-        self.shared = Some(shared);
-        Poll::Pending
-    }
-}
-
-/// The outcome without a lock, when the sender has let go: then it has acted, and the channel is not open.
-///
-/// The count never grows, so one that was seen to be one stays one; taking the state out by it synchronizes with the
-/// sender's last act.
-fn sole<T>(shared: Shared<T>) -> Result<State<T>, Shared<T>> {
-    if Arc::strong_count(&shared) > 1 {
-        return Err(shared); // asked first, for it is a plain load
-    }
-    Arc::try_unwrap(shared).map(|state| state.into_inner().unwrap_or_else(PoisonError::into_inner))
-}
-
-impl<T> State<T> {
-    fn value(self) -> Option<T> {
-        match self {
-            State::Sent(value) => Some(value),
-            _ => None,
-        }
+        if is_open { Poll::Pending } else { Poll::Ready(self.half.take().and_then(ReceiveHalf::into_value)) }
     }
 }
 
@@ -307,7 +218,9 @@ impl<T> Future for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        self.close();
+        if let Some(half) = self.half.take() {
+            half.refuse();
+        }
     }
 }
 

@@ -13,7 +13,8 @@ use std::{fmt, panic};
 /// A claim on what a task will have brought about when it ends.
 ///
 /// Awaiting it gives the task's output, or a [`JoinError`] when the task panicked or was aborted. Dropping it detaches the
-/// task, which then runs on by itself. It stays on the thread of its loop, as the task does.
+/// task, which then runs on by itself. It stays on the thread of its loop, as the task does. The output lies where the future
+/// was, so that memory is kept until the handle is dropped.
 ///
 /// # Examples
 /// ```
@@ -107,6 +108,7 @@ impl<T: 'static> Future for JoinHandle<T> {
 
     /// # Panics
     /// When polled again after it gave the output.
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut output: Option<Self::Output> = None;
         match self.tasks.poll_join(&self.task, cx, &mut output) {

@@ -48,17 +48,16 @@ where
             // SAFETY: invariant `pinned`.
             unsafe { Pin::new_unchecked(future) }.poll(&mut Context::from_waker(&waker))
         }));
-        let output = match polled {
+        match polled {
             Ok(Poll::Pending) => return false,
-            Ok(Poll::Ready(output)) => Ok(output),
-            Err(panic) => Err(JoinError::panicked(panic)),
-        };
-        scene.finish(output);
+            Ok(Poll::Ready(output)) => scene.finish(output),
+            Err(panic) => scene.fail(JoinError::panicked(panic)),
+        }
         true
     }
 
     fn cancel(self: Pin<&mut Self>) {
-        self.scene().finish(Err(JoinError::cancelled()));
+        self.scene().fail(JoinError::cancelled());
     }
 
     fn take_output(self: Pin<&mut Self>, into: &mut dyn Any) {
@@ -89,20 +88,38 @@ impl<F: Future> StageOf<F> {
         unsafe { self.get_unchecked_mut() }
     }
 
-    /// Drops the future in its place, then keeps the output. A future that panics while it is dropped has panicked, and
-    /// its output is dropped; a panic of that one, too, ends here.
-    fn finish(&mut self, mut output: Result<F::Output, JoinError>) {
-        if let Err(panic) = self.clear() {
-            let dropped = mem::replace(&mut output, Err(JoinError::panicked(panic)));
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(dropped))) {
-                log::error!("dropping the output of a task panicked: {}", JoinError::panicked(panic));
-            }
-        }
-        *self = StageOf::Output(output);
+    /// Drops the future in its place, then keeps the output. A future that panics while it is dropped has panicked. Out of line,
+    /// since what it needs is needed once, and a poll saves no more registers than it must.
+    #[inline(never)]
+    fn finish(&mut self, output: F::Output) {
+        let cleared = self.clear();
+        *self = StageOf::Output(match cleared {
+            Ok(()) => Ok(output),
+            Err(panic) => Err(spoiled(output, panic)),
+        });
+    }
+
+    /// Drops the future in its place, then keeps the error, or that of the drop.
+    #[cold]
+    fn fail(&mut self, error: JoinError) {
+        let cleared = self.clear();
+        *self = StageOf::Output(Err(match cleared {
+            Ok(()) => error,
+            Err(panic) => spoiled(error, panic),
+        }));
     }
 
     /// Drops what is there in its place, and nothing is there then, whether or not the drop panics.
     fn clear(&mut self) -> Result<(), Box<dyn Any + Send>> {
         catch_unwind(AssertUnwindSafe(|| *self = StageOf::Empty))
     }
+}
+
+/// Drops what would have been the outcome of a task, but for that panic; one while doing so ends here.
+#[cold]
+fn spoiled<T>(outcome: T, panic: Box<dyn Any + Send>) -> JoinError {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(outcome))) {
+        log::error!("dropping the output of a task panicked: {}", JoinError::panicked(panic));
+    }
+    JoinError::panicked(panic)
 }

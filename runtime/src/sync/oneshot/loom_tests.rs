@@ -1,7 +1,8 @@
 use super::*;
+use ::loom::sync::Arc;
 use ::loom::thread;
 use std::pin::pin;
-use std::task::Wake;
+use std::task::{Wake, Waker};
 
 /// Wakes a thread of the model.
 struct Unpark(thread::Thread);
@@ -30,6 +31,23 @@ fn loom_value_arrives_and_the_waiter_is_woken() {
         let (sender, receiver) = channel();
         let thread = thread::spawn(move || sender.send(Box::new(1)));
         assert_eq!(block_on(receiver), Ok(Box::new(1)));
+        assert_eq!(thread.join().unwrap(), Ok(()));
+    });
+}
+
+/// The other thread comes first as a rule, and nothing but the look at the state tells of it.
+#[test]
+fn loom_value_is_whole_for_who_asks_again_and_again() {
+    ::loom::model(|| {
+        let (sender, mut receiver) = channel();
+        let thread = thread::spawn(move || sender.send(Box::new(1)));
+        let outcome = loop {
+            match receiver.try_recv() {
+                Err(TryRecvError::Empty) => thread::yield_now(),
+                outcome => break outcome,
+            }
+        };
+        assert_eq!(outcome, Ok(Box::new(1)));
         assert_eq!(thread.join().unwrap(), Ok(()));
     });
 }
@@ -77,6 +95,31 @@ fn loom_dropped_receiver_wakes_the_sender_that_waits_for_it() {
         let thread = thread::spawn(move || drop(receiver));
         block_on(sender.closed());
         assert!(sender.is_closed());
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_receiver_that_moves_to_another_task_is_woken_there() {
+    ::loom::model(|| {
+        let (sender, mut receiver) = channel();
+        let _ = Pin::new(&mut receiver).poll(&mut Context::from_waker(Waker::noop()));
+        let thread = thread::spawn(move || sender.send(Box::new(1)));
+        assert_eq!(block_on(receiver), Ok(Box::new(1)));
+        assert_eq!(thread.join().unwrap(), Ok(()));
+    });
+}
+
+#[test]
+fn loom_both_may_wait_and_leave_at_once() {
+    ::loom::model(|| {
+        let (mut sender, mut receiver) = channel::<Box<u8>>();
+        let mut noop = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut sender.closed()).poll(&mut noop).is_pending());
+        let thread = thread::spawn(move || {
+            let _ = Pin::new(&mut receiver).poll(&mut Context::from_waker(Waker::noop()));
+        });
+        drop(sender);
         thread.join().unwrap();
     });
 }

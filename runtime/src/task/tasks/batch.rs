@@ -2,7 +2,6 @@
 
 use super::super::address::Address;
 use super::super::ready::Former;
-use super::super::stage::Stage;
 use super::task::{Course, Task};
 use super::{TaskRef, Tasks};
 use crate::arena::Key;
@@ -56,7 +55,7 @@ impl Tasks {
     fn run(&self, task: &TaskRef, why: Why) {
         if task.course.get() == Course::Running {
             self.begin_poll(task, why);
-            let ended = task.play(|stage| stage.poll(task.address)).expect("a task is polled by one batch at a time");
+            let ended = task.poll().expect("a task is polled by one batch at a time");
             if ended {
                 task.course.set(Course::Ended); // before anybody is told, who might end it once more
             }
@@ -138,7 +137,7 @@ impl Tasks {
     #[cold]
     #[inline(never)]
     pub(super) fn cancel(&self, task: &TaskRef) {
-        if !task.has_ended() && task.play(Stage::cancel).is_some() {
+        if !task.has_ended() && task.drop_future() {
             task.course.set(Course::Ended);
             self.end(task);
         }
@@ -154,7 +153,7 @@ impl Tasks {
             }
         } else {
             self.forget(task);
-            task.play(Stage::empty);
+            task.drop_output();
         }
     }
 

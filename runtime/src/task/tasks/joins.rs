@@ -1,6 +1,5 @@
 //! Who waits for the end of a task, and how they get its output.
 
-use super::super::stage::Stage;
 use super::{TaskRef, Tasks};
 use crate::trace::{self, Wait};
 use crate::waiter::Waiter;
@@ -20,7 +19,7 @@ impl Tasks {
         if task.has_ended() {
             if task.joinable.replace(false) {
                 self.forget(task);
-                task.play(|stage| stage.take_output(output));
+                task.take_output(output);
             }
             return Poll::Ready(());
         }
@@ -29,15 +28,21 @@ impl Tasks {
         Poll::Pending
     }
 
-    /// The handle is gone: the output is for nobody.
+    /// The handle is gone: the output, unless it has been given, is for nobody.
+    #[inline]
     pub(in crate::task) fn detach(&self, task: &TaskRef) {
-        if !task.joinable.replace(false) {
-            return; // it has given its output
+        if task.joinable.replace(false) {
+            self.leave(task);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leave(&self, task: &TaskRef) {
         let joiner = task.joiner.replace(Waiter::NOBODY);
         if task.has_ended() {
             self.forget(task);
-            task.play(Stage::empty);
+            task.drop_output();
         }
         drop(joiner);
     }

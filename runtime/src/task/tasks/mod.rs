@@ -196,9 +196,9 @@ impl Tasks {
     {
         let parent = self.why().cause().task();
         let key = self.live.borrow().next_key();
-        let stage = Box::pin(StageOf::new(future));
         let address = self.home.address(key);
-        let task = TaskRef::new(|| Task::new(key, address, name, spawned_at, parent, stage));
+        let make = |acts| Task::new(key, address, name, spawned_at, parent, acts);
+        let task = TaskRef::new(|| StageOf::new(future), make);
         self.live.borrow_mut().insert(task.clone());
         self.ready.push(&task, Why::SPAWN);
         self.referenced.set(self.referenced.get() + 1);

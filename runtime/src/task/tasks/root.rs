@@ -37,8 +37,8 @@ impl Stage for Elsewhere {
 impl Root {
     pub(super) fn new(home: Home) -> Root {
         let address = home.address(Key::NONE);
-        let task = || Task::new(Key::NONE, address, None, Location::caller(), Key::NONE, Box::pin(Elsewhere));
-        Root { task: TaskRef::new(task), lives: Cell::new(false) }
+        let make = |acts| Task::new(Key::NONE, address, None, Location::caller(), Key::NONE, acts);
+        Root { task: TaskRef::new(|| Elsewhere, make), lives: Cell::new(false) }
     }
 }
 

@@ -1,14 +1,12 @@
 //! A task, and what is known of it.
 
 use super::super::address::Address;
-use super::super::stage::Stage;
-use super::task_ref::{Holders, Link, Playing};
+use super::task_ref::{Acts, Holders, Link, Playing};
 use crate::arena::Key;
 use crate::trace::{Cause, Wait, Why};
 use crate::waiter::Waiter;
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::panic::Location;
-use std::pin::Pin;
 use std::rc::Rc;
 
 /// What is known of a task besides its state.
@@ -35,29 +33,35 @@ pub struct TaskInfo {
 ///
 /// The set of live tasks holds it, the run queue where it stands there, and its [`JoinHandle`](crate::task::JoinHandle); wakers
 /// know the [`Address`] alone.
+///
+/// It lies as it is written here. What every poll touches is first; and who joins stands apart from what is waited for, since
+/// the compiler would write them together, by way of the stack, with the bytes that no value of theirs has.
+#[repr(C)]
 pub(in crate::task) struct Task {
     pub(super) link: Link,
     pub(super) holders: Holders,
     pub(super) playing: Playing,
-    pub(in crate::task) key: Key,
-    pub(super) address: Address,
-    pub(super) woken_by: Cell<Why>,
-    pub(super) polls: Cell<u64>,
-    pub(super) waits_for: Cell<Option<Wait>>,
-    pub(super) waits_also_for: Cell<Option<Wait>>,
-    /// Who awaits the handle.
-    pub(super) joiner: Cell<Waiter>,
     pub(super) course: Cell<Course>,
     /// There is a handle, which may want the output.
     pub(super) joinable: Cell<bool>,
     /// It keeps the loop alive.
     pub(super) referenced: Cell<bool>,
-    pub(in crate::task) name: Option<Rc<str>>,
-    pub(super) spawned_at: &'static Location<'static>,
+    pub(in crate::task) key: Key,
+    pub(super) address: Address,
+    /// What can be done with its stage, which lies behind it.
+    pub(super) acts: &'static Acts,
+    pub(super) woken_by: Cell<Why>,
+    pub(super) polls: Cell<u64>,
+    pub(super) waits_for: Cell<Option<Wait>>,
+    pub(super) waits_also_for: Cell<Option<Wait>>,
     pub(super) parent: Key,
-    /// Its future, or its output.
-    pub(super) stage: UnsafeCell<Pin<Box<dyn Stage>>>,
+    pub(super) spawned_at: &'static Location<'static>,
+    /// Who awaits the handle.
+    pub(super) joiner: Cell<Waiter>,
+    pub(in crate::task) name: Option<Rc<str>>,
 }
+
+const _: () = assert!(size_of::<Task>() == 144, "an idle connection is a task");
 
 /// How far a task has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +82,7 @@ impl Task {
         name: Option<Rc<str>>,
         spawned_at: &'static Location<'static>,
         parent: Key,
-        stage: Pin<Box<dyn Stage>>,
+        acts: &'static Acts,
     ) -> Task {
         Task {
             link: Link::none(),
@@ -97,7 +101,7 @@ impl Task {
             name,
             spawned_at,
             parent,
-            stage: UnsafeCell::new(stage),
+            acts,
         }
     }
 

@@ -6,8 +6,10 @@
 //!
 //! - **Invariant (held).** `holders` counts the [`TaskRef`]s that live, and one for the line if the task stands there. The task is
 //!   freed with the last of them. All are at home, since a `NonNull` does not cross threads: a plain count will do.
-//! - **Invariant (playing).** The stage is touched by [`Task::play`] alone, which notes that it is in use, and does not begin where
-//!   it is.
+//! - **Invariant (whole).** Every task is that of a [`Whole`], of the type that its [`Acts`] are made for; and a reference to it is
+//!   made of one to that.
+//! - **Invariant (playing).** The stage is touched by [`TaskRef::play`] alone, which notes that it is in use, and does not begin
+//!   where it is.
 //! - **Invariant (line).** A task stands in one line, once, and exactly while it has a cause to: only [`Line`] changes that.
 //!   From the first of a line each has a link to the next, up to the last.
 
@@ -16,12 +18,15 @@
     reason = "pointers that are counted and linked, and a cell with a flag of one byte, by the invariants above"
 )]
 
+use super::super::address::Address;
 use super::super::stage::Stage;
 use super::task::Task;
+use crate::memory;
 use crate::trace::Why;
-use std::cell::{Cell, RefCell};
+use std::any::Any;
+use std::cell::{Cell, UnsafeCell};
 use std::iter;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::ptr::NonNull;
@@ -57,42 +62,111 @@ impl Link {
     }
 }
 
-thread_local! {
-    /// The memory of tasks that have gone, for those to come: the allocators of the system are slow with pieces of this size
-    /// when there are many.
-    #[expect(clippy::vec_box, reason = "each is the memory of a task, which is pointed to")]
-    static SPARE: RefCell<Vec<Box<MaybeUninit<Task>>>> = const { RefCell::new(Vec::new()) };
+/// A task and its stage, in one piece of memory.
+#[repr(C)]
+struct Whole<S> {
+    task: Task,
+    stage: UnsafeCell<S>,
 }
 
-/// How many pieces are kept: 160 KiB, with what the allocator needs of each.
-const SPARE_MAX: usize = 1_024;
-const _: () = assert!(size_of::<Task>() <= 152);
+/// What can be done with a task whose stage's type has been forgotten, of which the stage is not in use.
+pub(super) struct Acts {
+    poll: unsafe fn(NonNull<Task>, Address) -> bool,
+    cancel: unsafe fn(NonNull<Task>),
+    take_output: unsafe fn(NonNull<Task>, &mut dyn Any),
+    empty: unsafe fn(NonNull<Task>),
+    free: unsafe fn(NonNull<Task>),
+}
+
+impl<S: Stage> Whole<S> {
+    const ACTS: Acts = Acts {
+        // SAFETY: who calls it keeps what `stage` asks for.
+        poll: |task, address| unsafe { Self::stage(task) }.poll(address),
+        // SAFETY: as above.
+        cancel: |task| unsafe { Self::stage(task) }.cancel(),
+        // SAFETY: as above.
+        take_output: |task, into| unsafe { Self::stage(task) }.take_output(into),
+        // SAFETY: as above.
+        empty: |task| unsafe { Self::stage(task) }.empty(),
+        // SAFETY: who calls it has the last reference, and it is a task of this type.
+        free: |task| unsafe { memory::end(task.cast::<Self>()) },
+    };
+
+    /// # Safety
+    /// Invariants `whole` and `playing`.
+    unsafe fn stage<'a>(task: NonNull<Task>) -> Pin<&'a mut S> {
+        // SAFETY: invariant `whole`.
+        let whole = unsafe { task.cast::<Self>().as_ref() };
+        // SAFETY: invariant `playing`.
+        let stage = unsafe { &mut *whole.stage.get() };
+        // SAFETY: it stays in its place until it is dropped.
+        unsafe { Pin::new_unchecked(stage) }
+    }
+}
 
 impl TaskRef {
-    /// The first reference to a task, which is made where it stays.
+    /// The first reference to a task with that stage, which is made where it stays.
     #[inline]
-    pub(super) fn new(make: impl FnOnce() -> Task) -> TaskRef {
-        // A thread that is about to end has no more of them.
-        let spare = SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten();
-        let task = Box::write(spare.unwrap_or_else(Box::new_uninit), make());
+    pub(super) fn new<S: Stage>(stage: impl FnOnce() -> S, make: impl FnOnce(&'static Acts) -> Task) -> TaskRef {
+        let whole = memory::vacant::<Whole<S>>();
+        // SAFETY: it is inside of that memory.
+        let place = unsafe { &raw mut (*whole.as_ptr()).stage };
+        // SAFETY: it is vacant.
+        unsafe { place.write(UnsafeCell::new(stage())) };
+        let (task, place) = (make(&Whole::<S>::ACTS), whole.cast::<Task>());
+        // SAFETY: as above; the task lies first.
+        unsafe { place.write(task) };
+        let task = TaskRef(place);
         task.holders.add();
-        TaskRef(NonNull::from(Box::leak(task)))
+        task
     }
 
     /// The last one has gone.
     #[inline(never)]
     fn free(&self) {
-        let task = self.0.as_ptr();
-        // SAFETY: invariant `held`: the pointer is that of a box, and nobody has the task any more.
-        unsafe { task.drop_in_place() };
-        // SAFETY: as above; nothing is left in it.
-        let memory = unsafe { Box::from_raw(task.cast::<MaybeUninit<Task>>()) };
-        let _ = SPARE.try_with(|spare| {
-            let mut spare = spare.borrow_mut();
-            if spare.len() < SPARE_MAX {
-                spare.push(memory);
+        // SAFETY: invariants `held` and `whole`.
+        unsafe { (self.acts.free)(self.0) };
+    }
+
+    /// Polls its future, unless its stage is in use; whether it has ended.
+    #[inline]
+    pub(super) fn poll(&self) -> Option<bool> {
+        // SAFETY: invariants `whole` and `playing`.
+        self.play(|| unsafe { (self.acts.poll)(self.0, self.address) })
+    }
+
+    /// Drops its future, if there is one, and puts the error in its place, unless its stage is in use; whether it was not.
+    pub(super) fn drop_future(&self) -> bool {
+        // SAFETY: as above.
+        self.play(|| unsafe { (self.acts.cancel)(self.0) }).is_some()
+    }
+
+    /// Moves its output, if that is there, into `into`, an `Option` of its result.
+    pub(super) fn take_output(&self, into: &mut dyn Any) {
+        // SAFETY: as above.
+        self.play(|| unsafe { (self.acts.take_output)(self.0, into) });
+    }
+
+    /// Drops its output.
+    pub(super) fn drop_output(&self) {
+        // SAFETY: as above.
+        self.play(|| unsafe { (self.acts.empty)(self.0) });
+    }
+
+    /// Does something with its stage, unless that is in use.
+    #[inline]
+    fn play<R>(&self, act: impl FnOnce() -> R) -> Option<R> {
+        struct Over<'a>(&'a Playing);
+        impl Drop for Over<'_> {
+            fn drop(&mut self) {
+                self.0.0.set(false);
             }
-        });
+        }
+        if self.playing.0.replace(true) {
+            return None;
+        }
+        let _over = Over(&self.playing);
+        Some(act())
     }
 }
 
@@ -105,24 +179,6 @@ impl Holders {
 }
 
 impl Task {
-    /// Does something with its stage, unless that is in use.
-    #[inline]
-    pub(super) fn play<R>(&self, act: impl FnOnce(Pin<&mut (dyn Stage + 'static)>) -> R) -> Option<R> {
-        struct Over<'a>(&'a Playing);
-        impl Drop for Over<'_> {
-            fn drop(&mut self) {
-                self.0.0.set(false);
-            }
-        }
-        if self.playing.0.replace(true) {
-            return None;
-        }
-        let _over = Over(&self.playing);
-        // SAFETY: invariant `playing`.
-        let stage = unsafe { &mut *self.stage.get() };
-        Some(act(stage.as_mut()))
-    }
-
     /// Whether its stage is in use: it is being polled, or its future is being dropped.
     pub(super) fn is_playing(&self) -> bool {
         self.playing.0.get()
@@ -238,7 +294,6 @@ impl Drop for Line {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::address::Address;
     use super::super::super::stage::StageOf;
     use super::*;
     use crate::arena::Key;
@@ -251,8 +306,9 @@ mod tests {
         /// A task of no loop, at that place.
         pub(in crate::task) fn numbered(index: usize) -> TaskRef {
             let key = Key::new(u32::try_from(index).expect("few are tested with"), 0);
-            let stage = Box::pin(StageOf::new(pending::<()>()));
-            TaskRef::new(|| Task::new(key, Address::new(key, 0, 0), None, Location::caller(), Key::NONE, stage))
+            let address = Address::new(key, 0, 0);
+            let make = |acts| Task::new(key, address, None, Location::caller(), Key::NONE, acts);
+            TaskRef::new(|| StageOf::new(pending::<()>()), make)
         }
 
         fn holders(&self) -> u32 {

@@ -127,7 +127,7 @@ impl<T, const SIDE: usize> Half<T, SIDE> {
         let lend = Lend(self);
         // SAFETY: invariant `waker`: it is this half's, and `WAITS` is not set.
         let former = self.shared().wakers[SIDE].with_mut(|place| register(unsafe { &mut *place }, cx));
-        let _ = ManuallyDrop::new(lend); // it did not
+        let _ = ManuallyDrop::new(lend); // none has panicked
         let is_open = self.lend();
         drop(former);
         is_open
